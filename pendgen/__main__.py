@@ -1,0 +1,6 @@
+"""`python -m pendgen`."""
+
+from pendgen.cli import main
+
+if __name__ == "__main__":
+    main()

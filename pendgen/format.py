@@ -1,0 +1,173 @@
+"""The dataset format, version 1. This docstring is its specification.
+
+A dataset is one flat directory, `<name>/<content version>/`:
+
+    dataset.json                  manifest, written last; without it the directory is unfinished
+    train-00000-of-00016.h5       shards, HDF5; `<split>-<number>-of-<count>`, both five digits
+    test-00000-of-00016.h5
+
+One record is one pendulum: P pendulums, T images of each, S × S pixels. In a shard every root HDF5
+dataset is a field with pendulums as its first axis; everything else is an attribute.
+
+    image               uint8    P, T, S, S, 3   RGB picture
+    energy              float64  P               energy m: 0 at rest, 1 just reaches the top
+    time                float64  P, T            time of the blue bob; the red one is `time_gap` later
+    angle               float64  P, T, 2         angles of the blue and the red bob as drawn
+    visible             bool     P, T, 2         some pixel of that bob is in the picture
+    energy_given_image  float64  P, T            E[energy | image], energies uniform on [0, 1]
+    index               int64    P               number of the pendulum within its split
+
+Manifest keys: `format` ("pendulum-dataset"), `format_version` (integer), `content_version` (semantic:
+MAJOR when pixels, labels or splits change, MINOR when a field is added, PATCH for another
+serialisation), `name`, `variant`, `parameters`, `protocol`, `seed`, `container`, `image_size`,
+`bob_size`, `time_gap`, `energy_range`, `gaps` (bands [low, high] that training energies leave out),
+`splits` (per split: `pendulums`, `images`, `time_range`, `energy_bands`, `energy_law`), `fields` (per
+field: `dtype`, `shape`, `unit`, `meaning`), `oracle_error` (per split, root-mean-square), `shards`
+(each: `file`, `split`, `first`, `records`, `bytes`, `sha256`), `digest` and `provenance`.
+
+The content digest does not depend on container, shard count or workers. A record's field has the
+SHA-256 of its little-endian C-order bytes; a split's field has the SHA-256 of its records' hashes in
+order (`digest.fields.<split>.<field>`, hexadecimal); `digest.content` is the SHA-256 of those, written
+as lines `<split> <field> <dtype> <hash>` in the order of the splits and of the table above.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pendgen.dataset import SPLITS, Dataset
+from pendgen.variants import parameters
+
+FORMAT = "pendulum-dataset"
+FORMAT_VERSION = 1
+CONTENT_VERSION = "1.0.0"
+MANIFEST = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of the format."""
+
+    name: str
+    dtype: str
+    axes: str
+    unit: str
+    meaning: str
+
+
+FIELDS = (
+    Field("image", "uint8", "P T S S 3", "1/255", "RGB picture; blue bob at `time`, red bob `time_gap` later"),
+    Field("energy", "float64", "P", "1", "energy m: 0 at rest, 1 just reaches the top; constant of the motion"),
+    Field("time", "float64", "P T", "1/natural frequency", "time of the blue bob"),
+    Field("angle", "float64", "P T 2", "rad", "angles of the blue and red bob as drawn, in [-pi, pi], 0 at the bottom"),
+    Field("visible", "bool", "P T 2", "", "whether some pixel of the blue and of the red bob is in the picture"),
+    Field("energy_given_image", "float64", "P T", "1", "oracle: E[energy | image] for energies uniform on [0, 1]"),
+    Field("index", "int64", "P", "", "number of the pendulum within its split"),
+)  # fmt: skip
+Records = Mapping[str, NDArray[Any]]
+
+
+def shape(field: Field, records: int, images: int, size: int) -> tuple[int, ...]:
+    """Shape of a field for so many records, images of each and pixels."""
+    lengths = {"P": records, "T": images, "S": size}
+    return tuple(lengths[axis] if axis in lengths else int(axis) for axis in field.axes.split())
+
+
+def shard_name(split: str, number: int, count: int, suffix: str = "h5") -> str:
+    """File name of a shard: `train-00003-of-00016.h5`."""
+    return f"{split}-{number:05d}-of-{count:05d}.{suffix}"
+
+
+def record_hashes(records: Records) -> dict[str, bytes]:
+    """Per field, the concatenated SHA-256 hashes (32 bytes each) of its records."""
+    hashes = {}
+    for field in FIELDS:
+        column = np.ascontiguousarray(records[field.name], np.dtype(field.dtype).newbyteorder("<"))
+        hashes[field.name] = b"".join(hashlib.sha256(record.tobytes()).digest() for record in column)
+    return hashes
+
+
+def content_digest(hashes: Mapping[str, Mapping[str, bytes]]) -> dict[str, Any]:
+    """The manifest's `digest` from `hashes[split][field]`, the record hashes of whole splits."""
+    fields = {
+        split: {field.name: hashlib.sha256(hashes[split][field.name]).hexdigest() for field in FIELDS}
+        for split in SPLITS
+    }
+    lines = [f"{split} {f.name} {f.dtype} {fields[split][f.name]}\n" for split in SPLITS for f in FIELDS]
+    return {"content": hashlib.sha256("".join(lines).encode()).hexdigest(), "fields": fields}
+
+
+def describe(dataset: Dataset, name: str, container: str) -> dict[str, Any]:
+    """The part of the manifest that follows from the settings alone; equal settings, equal description."""
+    splits = {}
+    for split in dataset.splits:
+        splits[split.name] = asdict(split)
+        splits[split.name].pop("name")
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "content_version": CONTENT_VERSION,
+        "name": name,
+        "variant": dataset.variant.name,
+        "parameters": parameters(dataset.variant),
+        "protocol": dataset.protocol,
+        "seed": dataset.seed,
+        "container": container,
+        "image_size": dataset.size,
+        "bob_size": dataset.bob_size,
+        "time_gap": dataset.time_gap,
+        "energy_range": dataset.energy_range,
+        "gaps": dataset.gaps,
+        "splits": splits,
+        "fields": {
+            f.name: {"dtype": f.dtype, "shape": f.axes.split(), "unit": f.unit, "meaning": f.meaning} for f in FIELDS
+        },
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(description))  # tuples become lists, as they will be read back
+    return plain
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON to `path` whole or not at all."""
+    write_atomically(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name in the same folder, flush to disk, rename."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of a finished dataset directory.
+
+    Raises FileNotFoundError where it is missing or unfinished, ValueError where it is of another
+    format or version.
+    """
+    path = directory / MANIFEST
+    if not directory.is_dir():
+        raise FileNotFoundError(f"no dataset directory {directory}")
+    if not path.is_file():
+        raise FileNotFoundError(f"{directory} has no {MANIFEST}: not a dataset, or a build that did not finish")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = (manifest["format"], manifest["format_version"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} is not a dataset manifest: {problem!r}") from None
+    if found != (FORMAT, FORMAT_VERSION):
+        raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}")
+    return dict(manifest)

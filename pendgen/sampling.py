@@ -1,0 +1,60 @@
+"""The random numbers of a dataset: pendulum i of a split depends on (seed, split, i) alone.
+
+Every draw comes from a counter-based Philox generator whose key is the seed and whose counter starts
+at (0, pendulum, purpose, split). So any pendulum can be drawn without the others, in any order or
+process, and each purpose has a stream of its own: the same seed shows the same pendulums at the same
+times in every variant, and adding noise disturbs nothing else.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pendgen.dataset import SPLITS, Split
+
+
+class Purpose(IntEnum):
+    """What a stream is for. The numbers are part of the content version: never renumber."""
+
+    ENERGY = 0
+    TIME = 1
+    ANGLE_NOISE = 2
+    SHIFT = 3
+    PIXEL_NOISE = 4
+    TINT = 5
+
+
+def stream(seed: int, split: str, index: int, purpose: Purpose) -> np.random.Generator:
+    """The generator of one pendulum for one purpose. Streams never overlap (2^64 blocks each)."""
+    counter = (0, index, int(purpose), SPLITS.index(split))
+    return np.random.Generator(np.random.Philox(key=seed, counter=counter))
+
+
+def energies(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
+    """Energies m of the pendulums `indices`; float64, shape (P,), uniform over the split's bands.
+
+    Under the linspace law (the `original` test split) energy i is i/(P − 1) with P the whole split.
+    """
+    if split.energy_law == "linspace":
+        return np.linspace(0.0, 1.0, split.pendulums)[indices.start : indices.stop]
+    u = np.array([stream(seed, split.name, i, Purpose.ENERGY).random() for i in indices])
+    low, high = np.array(split.energy_bands).T
+    ends = np.concatenate(([0.0], np.cumsum(high - low)))
+    # Invert the distribution function: a piecewise linear map from [0, 1) onto the bands.
+    place = u * ends[-1]
+    band = np.clip(np.searchsorted(ends, place, side="right") - 1, 0, len(low) - 1)
+    return np.asarray(np.minimum(low[band] + (place - ends[band]), high[band]), np.float64)
+
+
+def times(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
+    """Times of the blue bob, natural units; float64, shape (P, T), uniform over the time range."""
+    u = np.array([stream(seed, split.name, i, Purpose.TIME).random(split.images) for i in indices])
+    low, high = split.time_range
+    return low + (high - low) * u
+
+
+def angle_noise(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
+    """Standard normal draws, one for each bob of each image; float64, shape (P, T, 2)."""
+    shape = (split.images, 2)
+    return np.array([stream(seed, split.name, i, Purpose.ANGLE_NOISE).standard_normal(shape) for i in indices])
