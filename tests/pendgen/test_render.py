@@ -25,8 +25,13 @@ def slow_picture(blue: float, red: float, size: int, canvas: int, start: int) ->
 
 @pytest.mark.parametrize(
     ("dataset", "canvas", "start"),
-    [(Dataset(Vanilla()), 32, 0), (Dataset(Large()), 100, 0), (Dataset(Cropping(0.75)), 43, 11), (Dataset(Cropping(0.45)), 71, 39)],
-)  # fmt: skip
+    [
+        (Dataset(Vanilla()), 32, 0),
+        (Dataset(Large()), 100, 0),
+        (Dataset(Cropping(0.75)), 43, 11),
+        (Dataset(Cropping(0.45)), 71, 39),
+    ],
+)
 def test_agrees_pixel_for_pixel_with_a_slow_renderer(dataset: Dataset, canvas: int, start: int) -> None:
     angles = np.random.default_rng(0).uniform(-np.pi, np.pi, (60, 2))
     angles[:30, 1] = angles[:30, 0] + np.linspace(-0.3, 0.3, 30)  # overlapping bobs

@@ -1,0 +1,31 @@
+"""The three stages together, joined by files: what one writes, the next reads."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from pendeval.report import report
+from pendgen.reader import read_column
+from pendtrain.shards import LABELS, open_dataset, read_split
+
+
+def test_trainer_reads_what_the_generator_wrote(small: Path) -> None:
+    split = read_split(open_dataset(small), "train", ("image", *LABELS))
+    for name, column in split.items():
+        assert np.array_equal(column, read_column(small, "train", name)), name
+    assert np.array_equal(split["index"], np.arange(40))
+
+
+def test_evaluator_scores_what_the_trainer_wrote(small: Path, small_run: Path, tmp_path: Path) -> None:
+    frames, problems = report(small_run, tmp_path, quiet=True)
+    assert not problems
+    (row,) = frames["runs"].to_dict("records")
+    assert (row["dataset"], row["method"], row["dim"], row["seed"]) == ("vanilla", "contrastive", 1, 0)
+    assert (row["pendulums"], row["images"]) == (40, 6)
+    assert 0.98 < row["oracle_global_spearman"] < 1
+    assert row["above_ceiling"] is False
+    assert pd.read_csv(tmp_path / "segments.csv")["images"].sum() == 240
+    with h5py.File(small_run / "embeddings" / "vanilla-test.h5") as file:
+        assert np.array_equal(file["energy"][()], read_column(small, "test", "energy"))

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+
+from pendtrain.loader import pair_loader, plan
+
+
+def arrays(pendulums: int = 24, images: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Images that say which pendulum and which image they are."""
+    data = np.zeros((pendulums, images, 2, 2, 3), np.uint8)
+    data[..., 0] = np.arange(pendulums)[:, None, None, None]
+    data[..., 1] = np.arange(images)[None, :, None, None]
+    return data, np.linspace(0, 1, pendulums)
+
+
+def test_an_epoch_shows_every_pendulum_once_with_two_different_images() -> None:
+    for epoch in range(5):
+        rows = plan(3, epoch, 100, 4)
+        assert sorted(rows[:, 0]) == list(range(100))
+        assert np.all(rows[:, 1] != rows[:, 2])
+        assert rows[:, 1:].min() == 0
+        assert rows[:, 1:].max() == 3
+
+
+def test_every_pair_is_equally_likely() -> None:
+    counts = np.zeros((4, 4))
+    for epoch in range(200):
+        rows = plan(0, epoch, 100, 4)
+        np.add.at(counts, (rows[:, 1], rows[:, 2]), 1)
+    expected = 200 * 100 / 12
+    assert np.all(np.diag(counts) == 0)
+    assert np.abs(counts[~np.eye(4, dtype=bool)] - expected).max() < 4 * np.sqrt(expected)
+
+
+def test_order_depends_on_seed_and_epoch() -> None:
+    assert np.array_equal(plan(0, 1, 50, 4), plan(0, 1, 50, 4))
+    assert not np.array_equal(plan(0, 1, 50, 4), plan(0, 2, 50, 4))
+    assert not np.array_equal(plan(0, 1, 50, 4), plan(1, 1, 50, 4))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_batches_are_the_plan_whatever_the_workers() -> None:
+    images, energies = arrays()
+    seen = []
+    for workers in (0, 2):
+        loader, sampler = pair_loader(images, energies, seed=7, batch=8, workers=workers)
+        sampler.epoch = 2
+        batches = list(loader)
+        assert len(loader) == len(batches) == 3
+        for first, second, energy in batches:
+            assert first.dtype == torch.uint8
+            assert energy.dtype == torch.float32
+            assert torch.equal(first[..., 0], second[..., 0])
+            assert np.allclose(energy, energies[first[:, 0, 0, 0]])
+        seen.append([[first[:, 0, 0, :2].tolist(), second[:, 0, 0, :2].tolist()] for first, second, _ in batches])
+    assert seen[0] == seen[1]
+    rows = plan(7, 2, 24, 5)
+    assert [row for first, _ in seen[0] for row in first] == rows[:, :2].tolist()
+
+
+def test_too_few_pendulums_or_images() -> None:
+    with pytest.raises(ValueError, match=r"batch is 512, expected at most the 24 pendulums.*set --batch"):
+        pair_loader(*arrays(), seed=0, batch=512)
+    with pytest.raises(ValueError, match="1 image of each pendulum, expected 2 or more"):
+        pair_loader(*arrays(images=1), seed=0, batch=8)
