@@ -1,7 +1,10 @@
 """The command line of pendgen: parses, calls one function, reports."""
 
+import json
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +12,61 @@ import click
 
 from pendgen import __version__
 from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
-from pendgen.variants import PAPER_VALUES, VARIANTS, Vanilla, create
+from pendgen.suite import SUITE_NAMES, variants_of
+from pendgen.variants import PAPER_VALUES, VARIANTS, Vanilla, Variant, create
 
 DEFAULT = Dataset(Vanilla())
-
-
-_PARAMETERS = ("eps_n", "eps_g", "alpha_g", "num_gaps", "alpha_c")
+CONTAINERS = ("hdf5", "webdataset")
+_PARAMETERS = ("eps_n", "eps_g", "alpha_g", "num_gaps", "alpha_c", "gap")
+PATH = click.Path(path_type=Path)
 
 
 def _paper(name: str) -> str:
     return "Paper: " + " ".join(f"{value:g}" for value in PAPER_VALUES[name])
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several click options as one decorator, shown by --help in the order given."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_what = _options(
+    click.option("--variant", type=click.Choice(list(VARIANTS)), help="Which variant.", show_default="vanilla"),
+    click.option("--eps-n", type=float, help=f"numerical-noise: radians. {_paper('eps_n')}"),
+    click.option("--eps-g", type=float, help=f"graphical-noise: 0 to 1. {_paper('eps_g')}"),
+    click.option("--alpha-g", type=float, help=f"gaps: total length left out of training. {_paper('alpha_g')}"),
+    click.option("--num-gaps", type=int, help="gaps: how many.", show_default="3; 4 in original"),
+    click.option("--gap", type=(float, float), multiple=True, help="gaps: one band LOW HIGH instead; may repeat."),
+    click.option("--alpha-c", type=float, help=f"cropping: side of the window over the canvas. {_paper('alpha_c')}"),
+    click.option("--suite", type=click.Choice(SUITE_NAMES), help="Every dataset of the paper, or of one question."),
+    click.option("--protocol", type=click.Choice(PROTOCOLS), default="paper", help="As printed, or as programmed."),
+    click.option("--pendulums", default=DEFAULT.pendulums, help="Pendulums in each split."),
+    click.option("--images", default=DEFAULT.images, help="Images of each pendulum."),
+    click.option("--seed", default=DEFAULT.seed, help="Seed of energies, times and noise."),
+    click.option("--size", type=int, help="Pixels along a side.", show_default="32; large: 100"),
+    click.option("--bob-size", default=DEFAULT.bob_size, help="Pixels along a side of a bob."),
+    click.option("--time-gap", default=DEFAULT.time_gap, help="Time from the blue to the red bob."),
+    click.option("--time-range", type=(float, float), default=DEFAULT.time_range, help="Times of the blue bob."),
+    click.option("--energy-range", type=(float, float), default=DEFAULT.energy_range, help="Training energies."),
+    click.option("--antialias", is_flag=True, help="Draw bobs between the pixels, by the area they cover."),
+)
+_how = _options(
+    click.option("--out", type=PATH, default="data", help="Folder of datasets."),
+    click.option("--name", help="Directory name instead of the one made from variant, protocol and seed."),
+    click.option("--format", "container", type=click.Choice(CONTAINERS), default="hdf5", help="Container of shards."),
+    click.option("--num-shards", default=16, help="Shards per split."),
+    click.option("--workers", default=0, help="Threads.", show_default="one per core"),
+    click.option("--scheduler", help="Address of a Dask scheduler whose workers build the shards instead."),
+    click.option("--dry-run", is_flag=True, help="Say what would be built and how large; build nothing."),
+    click.option("--force", is_flag=True, help="Replace a finished or begun directory, whole."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -27,54 +75,175 @@ def cli() -> None:
     r"""Build datasets of pendulum images whose energy is known.
 
     \b
-    pendgen build --variant vanilla         data/vanilla/<version>/, the paper's full size
-    pendgen preview data/vanilla            a contact sheet of it
+    pendgen build --variant vanilla                    data/vanilla/<version>/, the paper's full size
+    pendgen build --variant cropping --alpha-c 0.75    another of the six variants
+    pendgen build --suite paper                        every dataset of the paper
+    pendgen preview data/vanilla                       a contact sheet
     """
 
 
 @cli.command()
-@click.option("--variant", type=click.Choice(list(VARIANTS)), default="vanilla", help="Which of the six variants.")
-@click.option("--eps-n", type=float, help=f"numerical-noise: radians. {_paper('eps_n')}")
-@click.option("--eps-g", type=float, help=f"graphical-noise: 0 to 1. {_paper('eps_g')}")
-@click.option("--alpha-g", type=float, help=f"gaps: total length left out of training. {_paper('alpha_g')}")
-@click.option("--num-gaps", type=int, help="gaps: how many.", show_default="3")
-@click.option("--alpha-c", type=float, help=f"cropping: side of the window over the canvas. {_paper('alpha_c')}")
-@click.option("--protocol", type=click.Choice(PROTOCOLS), default="paper", help="As printed, or as programmed.")
-@click.option("--pendulums", default=DEFAULT.pendulums, help="Pendulums in each split.")
-@click.option("--images", default=DEFAULT.images, help="Images of each pendulum.")
-@click.option("--seed", default=DEFAULT.seed, help="Seed of energies, times and noise.")
-@click.option("--out", type=click.Path(path_type=Path), default="data", help="Folder of datasets.")
-@click.option("--name", help="Directory name instead of the one made from variant, protocol and seed.")
-@click.option("--workers", default=0, help="Processes; 0 takes one per core.", show_default="one per core")
-@click.option("--num-shards", default=16, help="Shards per split.")
-@click.option("--force", is_flag=True, help="Replace a finished or begun directory, whole.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def build(variant: str, out: Path, name: str | None, **options: Any) -> None:
-    """Build one dataset. The same command again finds it complete; a killed one is picked up."""
+@_what
+@_how
+def build(
+    variant: str | None,
+    suite: str | None,
+    size: int | None,
+    out: Path,
+    name: str | None,
+    container: str,
+    **options: Any,
+) -> None:
+    """Build a dataset, or a suite of them.
+
+    The same command again finds it complete; a killed build is picked up where it stopped.
+    """
+    given = {key: options.pop(key) for key in _PARAMETERS}
+    how = {key: options.pop(key) for key in ("num_shards", "workers", "force", "quiet")}
+    scheduler, dry_run = options.pop("scheduler"), options.pop("dry_run")
+    wanted = _variants(variant, suite, name, options["protocol"], given)
+    if size is not None and size < 1:
+        raise ValueError(f"size is {size}, expected 1 pixel or more")
+    datasets = [Dataset(kind, size=size or 0, **options) for kind in wanted]
+    if dry_run:
+        return _announce(datasets, out, container, name)
     from pendgen.build import build as run
+
+    with _executor(scheduler) as executor:
+        for dataset in datasets:
+            directory, built = run(dataset, out, name=name, container=container, executor=executor, **how)
+            click.echo(_outcome(directory, built))
+    return None
+
+
+def _variants(
+    variant: str | None, suite: str | None, name: str | None, protocol: str, given: dict[str, Any]
+) -> list[Variant]:
+    if suite is None:
+        return [create(variant or "vanilla", protocol, **given)]
+    clash = [f"--{key.replace('_', '-')}" for key, value in given.items() if value not in (None, ())]
+    clash += ["--variant"] * (variant is not None) + ["--name"] * (name is not None)
+    if clash:
+        raise ValueError(f"suite is {suite}, which fixes what {', '.join(clash)} would say; give one or the other")
+    return list(variants_of(suite, num_gaps=4 if protocol == "original" else 3))
+
+
+def _announce(datasets: list[Dataset], out: Path, container: str, name: str | None) -> None:
+    from pendgen.build import estimated_bytes, place
+
+    total = 0
+    for dataset in datasets:
+        size = estimated_bytes(dataset, container)
+        total += size
+        directory, _ = place(dataset, out, container, name)
+        there = " (there already)" if (directory / "dataset.json").exists() else ""
+        counts = ", ".join(f"{split.name} {split.pendulums}x{split.images}" for split in dataset.splits)
+        click.echo(f"would build {directory}: {counts}, at most about {size / 1e6:.0f} MB{there}")
+    if len(datasets) > 1:
+        click.echo(f"{len(datasets)} datasets, at most about {total / 1e9:.1f} GB")
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
+    """Dask workers behind the interface of `concurrent.futures`, or None for threads of this process."""
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--scheduler needs Dask: install pendulum-lab[cluster]") from None
+    try:
+        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as problem:
+        raise OSError(f"no Dask scheduler answers at {scheduler}: {problem}") from None
+    with client:
+        yield client.get_executor
+
+
+def _outcome(directory: Path, built: bool) -> str:
     from pendgen.format import read_manifest
 
-    how = {key: options.pop(key) for key in ("workers", "num_shards", "force", "quiet")}
-    given = {key: options.pop(key) for key in _PARAMETERS}
-    dataset = Dataset(create(variant, **given), **options)
-    directory, built = run(dataset, out, name=name, **how)
     manifest = read_manifest(directory)
     size = sum(shard["bytes"] for shard in manifest["shards"]) / 1e6
     sizes = ", ".join(f"{s} {v['pendulums']}x{v['images']}" for s, v in manifest["splits"].items())
     state = "built" if built else "already complete:"
-    click.echo(f"{state} {directory} ({sizes}, {size:.1f} MB, content {manifest['digest']['content'][:12]})")
+    return f"{state} {directory} ({sizes}, {size:.1f} MB, content {manifest['digest']['content'][:12]})"
 
 
 @cli.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default="preview.png", help="PNG file to write.")
-@click.option("--split", type=click.Choice(SPLITS), default="train", help="Which split to show.")
-def preview(directory: Path, out: Path, split: str) -> None:
-    """Draw a contact sheet of a dataset: pendulums by energy, their images by time."""
-    from pendgen.preview import contact_sheet
+@click.argument("directory", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
+def info(directory: Path, as_json: bool) -> None:
+    """Say what a dataset is."""
+    from pendgen.format import read_manifest
+    from pendgen.inspection import summary
     from pendgen.reader import newest
 
-    contact_sheet(newest(directory), split).save(out, "PNG")
+    manifest = read_manifest(newest(directory))
+    click.echo(json.dumps(manifest, indent=2, ensure_ascii=False) if as_json else summary(manifest))
+
+
+@cli.command()
+@click.argument("directory", type=PATH)
+@click.option("--quiet", is_flag=True, help="No progress.")
+def verify(directory: Path, quiet: bool) -> int:
+    """Check every shard: hashes, counts, fields, and that pictures and labels obey the physics.
+
+    Exit code 1 where something is wrong, with a line naming the shard.
+    """
+    from pendgen.inspection import verify as run
+    from pendgen.progress import track
+    from pendgen.reader import newest
+
+    place = newest(directory)
+    problems = run(place, lambda shards: track(shards, len(shards), "verifying", quiet))
+    for problem in problems:
+        click.echo(f"{place}: {problem}", err=True)
+    if not problems:
+        click.echo(f"{place} is whole")
+    return 1 if problems else 0
+
+
+@cli.command()
+@click.argument("directory", type=PATH)
+@click.option("--format", "container", type=click.Choice(CONTAINERS), required=True, help="Container to write.")
+@click.option("--out", type=PATH, default="data", help="Folder of datasets.")
+@click.option("--name", help="Directory name.", show_default="the dataset's, with -webdataset for tar shards")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def convert(directory: Path, container: str, out: Path, name: str | None, quiet: bool) -> None:
+    """Copy a dataset into the other container; the content digest stays the same."""
+    from pendgen.convert import convert as run
+    from pendgen.progress import track
+    from pendgen.reader import newest
+
+    source = newest(directory)
+    target, written = run(source, container, out, name, lambda s: track(s, len(s), "converting", quiet))
+    click.echo(_outcome(target, written))
+
+
+@cli.command()
+@click.argument("directories", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, help="File to write.", show_default="preview.png, or preview.gif")
+@click.option("--split", type=click.Choice(SPLITS), default="train", help="Which split to show.")
+@click.option("--gif", is_flag=True, help="One pendulum swinging, drawn at even times, instead of a sheet.")
+@click.option("--energy", default=0.8, help="Energy of the pendulum in the GIF.")
+def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bool, energy: float) -> None:
+    """Draw a contact sheet of a dataset: pendulums by energy, their images by time.
+
+    Several datasets give one sheet with a row for each (Figs. 13 and 14 of the paper).
+    """
+    from pendgen.preview import contact_sheet, save, swing, variants_sheet
+    from pendgen.reader import newest
+
+    places = [newest(directory) for directory in directories]
+    if gif and len(places) > 1:
+        raise ValueError(f"--gif shows one dataset, {len(places)} were given")
+    out = out or Path("preview.gif" if gif else "preview.png")
+    if gif:
+        save(swing(places[0], energy), out)
+    else:
+        save([contact_sheet(places[0], split) if len(places) == 1 else variants_sheet(places, split)], out)
     click.echo(f"wrote {out}")
 
 

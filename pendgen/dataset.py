@@ -67,6 +67,7 @@ class Dataset:
     time_gap: float = 0.5
     time_range: Range = (0.0, 200.0)
     energy_range: Range = (0.0, 1.0)
+    antialias: bool = False
 
     def __post_init__(self) -> None:
         if self.size == 0:
@@ -90,7 +91,7 @@ class Dataset:
     def name(self) -> str:
         """Directory name: variant and parameter, then the protocol and the seed where not the default."""
         suffix = "-original" if self.protocol == "original" else ""
-        return label(self.variant) + suffix + (f"-seed-{self.seed}" if self.seed else "")
+        return label(self.variant, self.protocol) + suffix + (f"-seed-{self.seed}" if self.seed else "")
 
     @property
     def gaps(self) -> tuple[Range, ...]:

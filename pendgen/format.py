@@ -3,11 +3,14 @@
 A dataset is one flat directory, `<name>/<content version>/`:
 
     dataset.json                  manifest, written last; without it the directory is unfinished
-    train-00000-of-00016.h5       shards, HDF5; `<split>-<number>-of-<count>`, both five digits
-    test-00000-of-00016.h5
+    README.md, croissant.json     dataset card with YAML front matter; MLCommons Croissant description
+    train-00000-of-00016.h5       shards; `<split>-<number>-of-<count>`, both five digits; .h5 or .tar,
+    test-00000-of-00016.h5        one container per directory
 
-One record is one pendulum: P pendulums, T images of each, S × S pixels. In a shard every root HDF5
-dataset is a field with pendulums as its first axis; everything else is an attribute.
+One record is one pendulum: P pendulums, T images of each, S × S pixels. In an HDF5 shard every root
+dataset is a field with pendulums as its first axis; everything else is an attribute. In a tar shard
+(WebDataset) a record is two members, `<key>.image.npy` with the images (T, S, S, 3) and `<key>.json` with
+the other fields by name; the key is `<split>-<index, nine digits>`.
 
     image               uint8    P, T, S, S, 3   RGB picture
     energy              float64  P               energy m: 0 at rest, 1 just reaches the top
@@ -20,7 +23,7 @@ dataset is a field with pendulums as its first axis; everything else is an attri
 Manifest keys: `format` ("pendulum-dataset"), `format_version` (integer), `content_version` (semantic:
 MAJOR when pixels, labels or splits change, MINOR when a field is added, PATCH for another
 serialisation), `name`, `variant`, `parameters`, `protocol`, `seed`, `container`, `image_size`,
-`bob_size`, `time_gap`, `energy_range`, `gaps` (bands [low, high] that training energies leave out),
+`bob_size`, `time_gap`, `antialias`, `energy_range`, `gaps` (bands [low, high] that training energies leave out),
 `splits` (per split: `pendulums`, `images`, `time_range`, `energy_bands`, `energy_law`), `fields` (per
 field: `dtype`, `shape`, `unit`, `meaning`), `oracle_error` (per split, root-mean-square), `shards`
 (each: `file`, `split`, `first`, `records`, `bytes`, `sha256`), `digest` and `provenance`.
@@ -90,7 +93,8 @@ def record_hashes(records: Records) -> dict[str, bytes]:
     hashes = {}
     for field in FIELDS:
         column = np.ascontiguousarray(records[field.name], np.dtype(field.dtype).newbyteorder("<"))
-        hashes[field.name] = b"".join(hashlib.sha256(record.tobytes()).digest() for record in column)
+        rows: NDArray[np.uint8] = column.reshape(len(column), -1).view(np.uint8)
+        hashes[field.name] = b"".join([hashlib.sha256(row.data).digest() for row in rows])
     return hashes
 
 
@@ -123,6 +127,7 @@ def describe(dataset: Dataset, name: str, container: str) -> dict[str, Any]:
         "image_size": dataset.size,
         "bob_size": dataset.bob_size,
         "time_gap": dataset.time_gap,
+        "antialias": dataset.antialias,
         "energy_range": dataset.energy_range,
         "gaps": dataset.gaps,
         "splits": splits,

@@ -19,9 +19,10 @@ How
 What it leaves out
     Pixel noise and tint are taken to tell nothing and hide nothing: positions are read exactly. That
     is what makes it a ceiling under graphical noise, reached only while positions stay legible.
+    With `--antialias` see `ExactOracle`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ from scipy.sparse import coo_array, csr_array, vstack
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
-from pendgen import physics
+from pendgen import antialias, physics
 from pendgen.dataset import Dataset, Geometry, Split
 from pendgen.render import positions, visible
 
@@ -69,13 +70,43 @@ class Oracle:
         return np.asarray(energy, np.float64)
 
 
-def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -> Oracle:
+@dataclass(frozen=True)
+class ExactOracle:
+    """E[energy | image] where bobs are drawn between the pixels, so that the image tells their angles.
+
+    Two angles of a noise-free pendulum half a time unit apart belong to one energy: with both bobs in
+    view and no angle noise the answer is the energy itself, exact but for the 1/255 steps of grey.
+    Elsewhere it is a table over arcs an eighth of a pixel long (`number` 0: out of view), so it
+    knows positions a little less well than the image does and scores at most as high.
+    """
+
+    centre: Float
+    number: NDArray[np.int64]
+    energy: Float
+    probability: Float
+    error: float
+    noisy: bool
+
+    def __call__(self, energy: Float, angle: Float, in_view: NDArray[np.bool_]) -> Float:
+        """E[energy | image] for bobs at `angle` (…, T, 2), `in_view` (…, T, 2), of `energy` (…,): (…, T)."""
+        after = np.clip(np.searchsorted(self.centre, angle), 1, len(self.centre) - 1)
+        nearer = after - (angle - self.centre[after - 1] < self.centre[after] - angle)
+        number = np.where(in_view, self.number[nearer], 0)
+        guess = self.energy[number[..., 0], number[..., 1]]
+        known = np.broadcast_to(np.asarray(energy)[..., None], guess.shape)
+        guess = guess if self.noisy else np.where(in_view.all(axis=-1), known, guess)
+        if np.isnan(guess).any():
+            raise ValueError("an image lies outside the oracle's table; no energy and time can show it")
+        return np.asarray(guess, np.float64)
+
+
+def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -> Oracle | ExactOracle:
     """The oracle of one split, from nodes × nodes quadrature points (default: 2048, 4096 from 64 px).
 
     The result does not depend on `workers` (threads).
     """
     nodes = nodes or (2048 if dataset.geometry.canvas < 64 else 4096)
-    edges, centre = _arcs(dataset.geometry)
+    edges, centre = _fine_arcs(dataset.geometry) if dataset.antialias else _arcs(dataset.geometry)
     landing = _landing(edges, dataset.eps_n) if dataset.eps_n else None
     chunks = [np.arange(nodes)[start::_CHUNKS] for start in range(_CHUNKS)]
 
@@ -87,9 +118,11 @@ def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -
         for number, part in enumerate(pool.map(accumulate, chunks)):
             halves[number % 2] += part
     whole = halves.sum(axis=0) / halves[:, 0].sum()
-    _fill_unreached(whole, dataset, split, centre)
     error = _disagreement(halves)
-    return Oracle(*_view(whole, dataset, centre), error=error)
+    if dataset.antialias:
+        return _view_exactly(whole, dataset, centre, error)
+    _fill_unreached(whole, dataset, split, centre)
+    return _view(whole, dataset, centre, error)
 
 
 def _arcs(geometry: Geometry) -> tuple[Float, Float]:
@@ -98,6 +131,12 @@ def _arcs(geometry: Geometry) -> tuple[Float, Float]:
     rows, columns = np.arccos(half), np.arcsin(half)
     turned = np.sign(columns) * np.pi - columns
     edges = np.unique(np.concatenate([rows, -rows, columns, turned, [-np.pi, np.pi]]))
+    return edges, (edges[1:] + edges[:-1]) / 2
+
+
+def _fine_arcs(geometry: Geometry) -> tuple[Float, Float]:
+    """Equal arcs an eighth of a pixel long (at most 1536 of them), and their middles."""
+    edges = np.linspace(-np.pi, np.pi, min(1536, round(16 * np.pi * geometry.radius)) + 1)
     return edges, (edges[1:] + edges[:-1]) / 2
 
 
@@ -110,18 +149,24 @@ def _quadrature(
     nodes: int,
 ) -> Float:
     """Summed weights and weighted energies of the energy nodes `chunk`: shape (2, arcs, arcs)."""
-    energy = (chunk + 0.5) / nodes
+    energy = ((chunk + 0.5) / nodes)[:, None]
     period = physics.period(energy)
-    stagger = (chunk * _GOLDEN) % 1.0
-    # Half a period later the pendulum is at the mirrored angle: evaluate one half, use it twice.
-    phase = (np.arange(nodes // 2) + stagger[:, None]) / nodes * period[:, None]
-    blue = physics.angle(phase, energy[:, None]).ravel()
-    red = physics.angle(phase + dataset.time_gap, energy[:, None]).ravel()
-    mean = np.repeat(energy, nodes // 2)
+    stagger = ((chunk * _GOLDEN) % 1.0)[:, None]
+    # Time is reckoned from the middle between the two moments. Half a period later both bobs are
+    # mirrored; at times reflected about the turning point they change places. So a quarter of the
+    # period is evaluated and used four times.
+    middle = (np.arange(nodes // 4) + stagger) / nodes * period
+    before, after = middle - dataset.time_gap / 2, middle + dataset.time_gap / 2
+    pairs = _pairs(edges, physics.angle(before, energy).ravel(), physics.angle(after, energy).ravel(), landing)
+    mean = np.repeat(energy[:, 0], nodes // 4)
     total = np.zeros((2, len(edges) - 1, len(edges) - 1))
-    for mirror, later in ((1.0, 0.0), (-1.0, 0.5)):
-        weight = (_visits(phase + later * period[:, None], period[:, None], split) * period[:, None]).ravel()
-        total += _tally(edges, mirror * blue, mirror * red, weight, mean, landing)
+    for swapped, mirrored in ((False, False), (False, True), (True, False), (True, True)):
+        phase = period / 2 - after if swapped else before
+        phase = phase + period / 2 if mirrored else phase
+        weight = (_visits(phase, period, split) * period).ravel()
+        part = np.array([pairs(w) for w in (weight, weight * mean)])
+        part = part.transpose(0, 2, 1) if swapped else part
+        total += part[:, ::-1, ::-1] if mirrored else part
     return total
 
 
@@ -131,19 +176,21 @@ def _visits(phase: Float, period: Float, split: Split) -> Float:
     return np.asarray(np.ceil((high - phase) / period) - np.ceil((low - phase) / period), np.float64)
 
 
-def _tally(edges: Float, blue: Float, red: Float, weight: Float, energy: Float, landing: csr_array | None) -> Float:
-    """Weights and weighted energies of nodes, summed over each pair of arcs: (2, arcs, arcs)."""
+def _pairs(edges: Float, blue: Float, red: Float, landing: csr_array | None) -> Callable[[Float], Float]:
+    """How weights on nodes at angles `blue` and `red` spread over pairs of arcs: (N,) → (arcs, arcs)."""
     if landing is None:
-        bins = len(edges) - 1
-        first, second = (np.clip(np.searchsorted(edges, x, "right") - 1, 0, bins - 1) for x in (blue, red))
-    else:
-        bins = landing.shape[0]
-        first, second = (np.minimum((x + np.pi) * (bins / (2 * np.pi)), bins - 1).astype(np.int64) for x in (blue, red))
-    sums = [weight, weight * energy]
-    if landing is None:
-        return np.array([np.bincount(first * bins + second, w, bins * bins).reshape(bins, bins) for w in sums])
-    pairs = [coo_array((w, (first, second)), shape=(bins, bins)).tocsr() for w in sums]
-    return np.array([(landing.T @ pair @ landing).toarray() for pair in pairs])
+        arcs = len(edges) - 1
+        first, second = (np.clip(np.searchsorted(edges, x, "right") - 1, 0, arcs - 1) for x in (blue, red))
+        pair = first * arcs + second
+        return lambda weight: np.asarray(np.bincount(pair, weight, arcs * arcs).reshape(arcs, arcs), np.float64)
+    bins = landing.shape[0]
+    first, second = (np.minimum((x + np.pi) * (bins / (2 * np.pi)), bins - 1).astype(np.int64) for x in (blue, red))
+
+    def blurred(weight: Float) -> Float:
+        exact = coo_array((weight, (first, second)), shape=(bins, bins)).tocsr()
+        return np.asarray((landing.T @ exact @ landing).toarray())
+
+    return blurred
 
 
 def _landing(edges: Float, eps_n: float) -> csr_array:
@@ -194,7 +241,7 @@ def _disagreement(halves: Float) -> float:
     return float(np.sqrt(np.average((means[0] - means[1]) ** 2, weights=weight[both])))
 
 
-def _view(table: Float, dataset: Dataset, centre: Float) -> tuple[NDArray[np.int64], int, Float, Float]:
+def _view(table: Float, dataset: Dataset, centre: Float, error: float) -> Oracle:
     """From pairs of arcs to pairs of positions as seen in the window, shifts and crops included."""
     geometry, pad = dataset.geometry, dataset.bob_size
     seen = positions(centre, geometry)
@@ -210,12 +257,29 @@ def _view(table: Float, dataset: Dataset, centre: Float) -> tuple[NDArray[np.int
                 place[row, column], count = count, count + 1
         inside = np.where(shown[:, None], at + pad, 0)
         numbers.append(np.where(shown, place[inside[:, 0], inside[:, 1]], 0))
+    odds = [chance for _, chance in moves]
+    return Oracle(place, pad, *_regroup(table, count, numbers, odds), error)
+
+
+def _view_exactly(table: Float, dataset: Dataset, centre: Float, error: float) -> ExactOracle:
+    """From pairs of fine arcs to pairs as seen in the window; a shift shows, so it changes nothing."""
+    geometry = dataset.geometry
+    shown = antialias.visible(antialias.positions(centre, geometry), geometry)
+    number = np.where(shown, np.cumsum(shown), 0)
+    energy, probability = _regroup(table, int(shown.sum()) + 1, [number], [1.0])
+    return ExactOracle(centre[shown], number[shown], energy, probability, error, dataset.eps_n > 0)
+
+
+def _regroup(
+    table: Float, count: int, numbers: Sequence[NDArray[np.int64]], odds: Sequence[float]
+) -> tuple[Float, Float]:
+    """Posterior means and probabilities over `count` numbers, to which the arcs map with given odds."""
     total = np.zeros((2, count, count))
-    for (_, odds), number in zip(moves, numbers, strict=True):
+    for chance, number in zip(odds, numbers, strict=True):
         for layer, part in zip(total, table, strict=True):
-            np.add.at(layer, (number[:, None], number[None, :]), odds * part)
+            np.add.at(layer, (number[:, None], number[None, :]), chance * part)
     with np.errstate(invalid="ignore"):
-        return place, pad, total[1] / total[0], total[0]
+        return total[1] / total[0], total[0]
 
 
 def shift_law(eps_g: float, protocol: str) -> Sequence[Shift]:

@@ -1,49 +1,67 @@
-"""Opens a finished dataset directory again: some records of a split, straight from its shards."""
+"""Opens a finished dataset directory again, whichever container its shards are."""
 
 from collections.abc import Sequence
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendgen.dataset import SPLITS
-from pendgen.format import read_manifest
+from pendgen.dataset import SPLITS, Dataset
+from pendgen.format import MANIFEST
+from pendgen.shards import read_shard
+from pendgen.variants import create
 
 
 def newest(path: Path) -> Path:
     """`path` itself if it is a dataset directory, else its newest finished version."""
-    if (path / "dataset.json").is_file() or not path.is_dir():
+    if (path / MANIFEST).is_file() or not path.is_dir():
         return path
-    finished = [child for child in path.iterdir() if (child / "dataset.json").is_file() and child.name[:1].isdigit()]
-    return max(finished, key=lambda child: [int(part) for part in child.name.split(".")], default=path)
+    finished = [child for child in path.iterdir() if (child / MANIFEST).is_file() and _version(child)]
+    return max(finished, key=_version, default=path)
 
 
-def read_column(directory: Path, split: str, field: str, rows: Sequence[int] | None = None) -> NDArray[Any]:
-    """One field of a split, of all pendulums or of those in `rows` (in that order).
+def _version(directory: Path) -> tuple[int, ...]:
+    parts = directory.name.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
 
-    Raises ValueError for an unknown split, and where a shard cannot be read.
-    """
-    manifest = read_manifest(directory)
+
+def settings(manifest: dict[str, Any]) -> Dataset:
+    """The settings a dataset was built with, from its manifest."""
+    train = manifest["splits"]["train"]
+    given = {
+        **{field.name: manifest[field.name] for field in dataclass_fields(Dataset) if field.name in manifest},
+        "variant": create(manifest["variant"], manifest["protocol"], **manifest["parameters"]),
+        "size": manifest["image_size"],
+        "pendulums": train["pendulums"],
+        "images": train["images"],
+        "time_range": tuple(train["time_range"]),
+        "energy_range": tuple(manifest["energy_range"]),
+    }
+    return Dataset(**given)
+
+
+def shards_of(manifest: dict[str, Any], split: str) -> list[dict[str, Any]]:
+    """Manifest entries of a split's shards in the order of their records. Raises ValueError if unknown."""
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, expected {' or '.join(SPLITS)}")
-    wanted = None if rows is None else np.asarray(rows, np.int64)
-    parts: list[NDArray[Any]] = []
-    places: list[NDArray[np.int64]] = []
-    for shard in sorted((s for s in manifest["shards"] if s["split"] == split), key=lambda s: int(s["first"])):
-        first, count = shard["first"], shard["records"]
-        inside = np.arange(count) if wanted is None else np.flatnonzero((wanted >= first) & (wanted < first + count))
-        if not len(inside):
-            continue
-        try:
-            with h5py.File(directory / shard["file"], "r") as file:
-                column = file[field]
-                parts.append(column[()] if wanted is None else np.stack([column[wanted[k] - first] for k in inside]))
-        except (OSError, KeyError) as problem:
-            raise ValueError(f"shard {directory / shard['file']} cannot be read: {problem}") from None
-        places.append(inside)
-    if wanted is None:
-        return np.concatenate(parts)
-    back = np.argsort(np.concatenate(places))
-    return np.asarray(np.concatenate(parts)[back])
+    return sorted((shard for shard in manifest["shards"] if shard["split"] == split), key=lambda shard: shard["first"])
+
+
+def read_column(
+    directory: Path, manifest: dict[str, Any], split: str, field: str, rows: Sequence[int] | None = None
+) -> NDArray[Any]:
+    """One field of a split, of all pendulums or of those in `rows` (in that order)."""
+    found: dict[int, NDArray[Any]] = {}
+    for shard in shards_of(manifest, split):
+        first = shard["first"]
+        inside = range(first, first + shard["records"])
+        wanted = list(inside) if rows is None else sorted(set(rows).intersection(inside))
+        if wanted:
+            local = None if rows is None else [index - first for index in wanted]
+            parts = read_shard(directory / shard["file"], [field], local)
+            records = (record for part in parts for record in part[field])
+            found.update(zip(wanted, records, strict=True))
+    order = sorted(found) if rows is None else rows
+    return np.stack([found[index] for index in order])

@@ -6,7 +6,9 @@ process, and each purpose has a stream of its own: the same seed shows the same 
 times in every variant, and adding noise disturbs nothing else.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,21 @@ def stream(seed: int, split: str, index: int, purpose: Purpose) -> np.random.Gen
     return np.random.Generator(np.random.Philox(key=seed, counter=counter))
 
 
+def streams(seed: int, split: str, indices: range, purpose: Purpose) -> Iterator[np.random.Generator]:
+    """`stream` for one pendulum after another: one generator, set anew, which is four times as fast.
+
+    Draw from each before asking for the next.
+    """
+    source = np.random.Philox(key=seed)
+    generator = np.random.Generator(source)
+    state: Any = source.state
+    for index in indices:
+        state["state"]["counter"][:] = (0, index, int(purpose), SPLITS.index(split))
+        state["buffer_pos"], state["has_uint32"] = 4, 0  # nothing left over from the pendulum before
+        source.state = state
+        yield generator
+
+
 def energies(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
     """Energies m of the pendulums `indices`; float64, shape (P,), uniform over the split's bands.
 
@@ -38,7 +55,7 @@ def energies(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
     """
     if split.energy_law == "linspace":
         return np.linspace(0.0, 1.0, split.pendulums)[indices.start : indices.stop]
-    u = np.array([stream(seed, split.name, i, Purpose.ENERGY).random() for i in indices])
+    u = np.array([draw.random() for draw in streams(seed, split.name, indices, Purpose.ENERGY)])
     low, high = np.array(split.energy_bands).T
     ends = np.concatenate(([0.0], np.cumsum(high - low)))
     # Invert the distribution function: a piecewise linear map from [0, 1) onto the bands.
@@ -49,7 +66,7 @@ def energies(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
 
 def times(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
     """Times of the blue bob, natural units; float64, shape (P, T), uniform over the time range."""
-    u = np.array([stream(seed, split.name, i, Purpose.TIME).random(split.images) for i in indices])
+    u = np.array([draw.random(split.images) for draw in streams(seed, split.name, indices, Purpose.TIME)])
     low, high = split.time_range
     return low + (high - low) * u
 
@@ -57,4 +74,4 @@ def times(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
 def angle_noise(seed: int, split: Split, indices: range) -> NDArray[np.float64]:
     """Standard normal draws, one for each bob of each image; float64, shape (P, T, 2)."""
     shape = (split.images, 2)
-    return np.array([stream(seed, split.name, i, Purpose.ANGLE_NOISE).standard_normal(shape) for i in indices])
+    return np.array([draw.standard_normal(shape) for draw in streams(seed, split.name, indices, Purpose.ANGLE_NOISE)])

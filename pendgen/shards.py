@@ -1,9 +1,12 @@
-"""One shard: the records of consecutive pendulums, computed and written whole or not at all."""
+"""Shard files, HDF5 or WebDataset tar: written whole or not at all, read a few records at a time."""
 
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,100 +14,164 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendgen import physics, render, sampling
-from pendgen.dataset import Dataset, Split
 from pendgen.format import FIELDS, FORMAT, FORMAT_VERSION, Field, Records, record_hashes
-from pendgen.oracle import Oracle
 
-_BLOCK_BYTES = 4 * 2**20  # small enough to stay in cache between drawing, hashing and compressing
-
-
-def compute(dataset: Dataset, split: Split, indices: range, oracle: Oracle) -> Records:
-    """Every field of the pendulums `indices` of a split, as `format.FIELDS` describes them."""
-    geometry = dataset.geometry
-    energy = sampling.energies(dataset.seed, split, indices)
-    time = sampling.times(dataset.seed, split, indices)
-    angle = np.stack([physics.angle(time + later, energy[:, None]) for later in (0.0, dataset.time_gap)], axis=-1)
-    if dataset.eps_n:
-        angle += dataset.eps_n * sampling.angle_noise(dataset.seed, split, indices)
-        angle = np.remainder(angle + np.pi, 2 * np.pi) - np.pi
-    position = render.positions(angle, geometry)
-    if dataset.eps_g:
-        law = (split.images, dataset.eps_g, dataset.protocol)
-        moves = [render.shifts(dataset.seed, split.name, i, *law) for i in indices]
-        position += np.stack(moves)[:, :, None, :]
-    visible = render.visible(position, geometry)
-    image = render.draw(position, geometry)
-    if dataset.eps_g:
-        for number, i in enumerate(indices):
-            image[number] = render.disturb(image[number], dataset.seed, split.name, i, dataset.eps_g, dataset.protocol)
-    return {
-        "image": image,
-        "energy": energy,
-        "time": time,
-        "angle": angle,
-        "visible": visible,
-        "energy_given_image": oracle(position, visible),
-        "index": np.arange(indices.start, indices.stop, dtype=np.int64),
-    }
+SUFFIXES = {"hdf5": "h5", "webdataset": "tar"}
+_READ_BYTES = 16 * 2**20
 
 
-def blocks(dataset: Dataset, split: Split, indices: range, oracle: Oracle) -> Iterator[Records]:
-    """The records of `indices`, a few pendulums at a time, so that memory stays flat."""
-    step = max(1, _BLOCK_BYTES // (split.images * dataset.size**2 * 3))
-    for start in range(indices.start, indices.stop, step):
-        yield compute(dataset, split, range(start, min(start + step, indices.stop)), oracle)
+class Tally:
+    """Passes records through, keeping their hashes per field."""
+
+    def __init__(self, parts: Iterable[Records]) -> None:
+        self.parts = parts
+        self.hashes = {field.name: b"" for field in FIELDS}
+
+    def __iter__(self) -> Iterator[Records]:
+        for part in self.parts:
+            for name, digests in record_hashes(part).items():
+                self.hashes[name] += digests
+            yield part
 
 
-def write_hdf5(
+def write_shard(
     path: Path, parts: Iterable[Records], records: int, attributes: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Write one HDF5 shard atomically. Equal records, equal bytes.
+    """Write one shard atomically, in the container its suffix names. Equal records, equal bytes.
 
-    `parts` are consecutive records, `records` in all. Images are chunked by pendulum under gzip
-    level 1, which shrinks clean pictures about 50-fold. Returns `bytes` and `sha256` of the file,
-    and the record hashes per field.
+    `parts` are consecutive records, `records` in all. Returns `bytes` and `sha256` of the file, and the
+    record hashes per field. Raises OSError where it cannot be written, and then leaves nothing.
     """
+    write: Callable[..., None] = _write_hdf5 if path.suffix == ".h5" else _write_tar
     temporary = path.with_name(f".{path.name}.tmp")
-    hashes = {field.name: b"" for field in FIELDS}
+    tally = Tally(parts)
     try:
-        with h5py.File(temporary, "w", track_order=False) as file:
-            file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-            for key, value in attributes.items():
-                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
-            done = 0
-            for part in parts:
-                for field in FIELDS:
-                    data = part[field.name]
-                    column = file[field.name] if done else _column(file, field, records, data)
-                    column[done : done + len(data)] = data
-                for name, digests in record_hashes(part).items():
-                    hashes[name] += digests
-                done += len(part["index"])
+        write(temporary, tally, records, attributes)
         digest = file_sha256(temporary)
-        _flush(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         size = temporary.stat().st_size
         os.replace(temporary, path)
+    except RuntimeError as problem:  # h5py's, where closing a file fails; a full disk ends here too
+        raise OSError(f"cannot write {path}: {problem}") from None
     finally:
         temporary.unlink(missing_ok=True)
-    return {"bytes": size, "sha256": digest}, hashes
+    return {"bytes": size, "sha256": digest}, tally.hashes
 
 
-def _column(file: h5py.File, field: Field, records: int, data: NDArray[Any]) -> h5py.Dataset:
-    options: dict[str, Any] = {"chunks": (1, *data.shape[1:]), "compression": 1} if field.name == "image" else {}
-    column = file.create_dataset(
-        field.name, (records, *data.shape[1:]), np.dtype(field.dtype), track_times=False, **options
-    )
-    column.attrs["unit"], column.attrs["meaning"] = field.unit, field.meaning
-    return column
+def read_shard(
+    path: Path, fields: Iterable[str] | None = None, rows: Sequence[int] | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The records of a shard in order, a few at a time: all fields or some, all records or ascending `rows`.
 
-
-def _flush(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+    Raises ValueError naming the shard where it cannot be read or lacks a field.
+    """
+    wanted = [field for field in FIELDS if fields is None or field.name in fields]
+    try:
+        yield from (_read_hdf5 if path.suffix == ".h5" else _read_tar)(path, wanted, rows)
+    except (OSError, KeyError, ValueError, EOFError, tarfile.TarError, RuntimeError) as problem:
+        raise ValueError(f"shard {path} cannot be read: {problem}") from None
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_hdf5(path: Path, parts: Iterable[Records], records: int, attributes: Mapping[str, Any]) -> None:
+    """Images are chunked by pendulum under gzip level 1, which shrinks clean pictures about 50-fold."""
+    with h5py.File(path, "w", track_order=False) as file:
+        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
+        for key, value in attributes.items():
+            file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+        images: h5py.Dataset | None = None
+        others: dict[str, list[NDArray[Any]]] = {field.name: [] for field in FIELDS if field.name != "image"}
+        done = 0
+        for part in parts:
+            if images is None:
+                images = _column(file, FIELDS[0], (records, *part["image"].shape[1:]), compressed=True)
+            _write_chunks(images, part["image"], done)
+            done += len(part["image"])
+            for name, gathered in others.items():
+                gathered.append(part[name])
+        for field in FIELDS[1:]:
+            data = np.concatenate(others[field.name])
+            _column(file, field, data.shape, compressed=False)[...] = data
+
+
+def _write_chunks(column: h5py.Dataset, data: NDArray[np.uint8], start: int) -> None:
+    """Write one chunk a record, deflated here: unlike h5py, zlib lets other threads run meanwhile."""
+    for number, record in enumerate(np.ascontiguousarray(data), start):
+        column.id.write_direct_chunk((number, *[0] * record.ndim), zlib.compress(record.data, 1))
+
+
+def _column(file: h5py.File, field: Field, shape: tuple[int, ...], compressed: bool) -> h5py.Dataset:
+    options: dict[str, Any] = {"chunks": (1, *shape[1:]), "compression": 1} if compressed else {}
+    column = file.create_dataset(field.name, shape, np.dtype(field.dtype), track_times=False, **options)
+    column.attrs["unit"], column.attrs["meaning"] = field.unit, field.meaning
+    return column
+
+
+def _read_hdf5(path: Path, fields: list[Field], rows: Sequence[int] | None) -> Iterator[dict[str, NDArray[Any]]]:
+    with h5py.File(path, "r") as file:
+        columns = {field.name: file[field.name] for field in fields}
+        records = len(next(iter(columns.values())))
+        per_record = sum(column.nbytes for column in columns.values()) // max(1, records)
+        step = max(1, _READ_BYTES // max(1, per_record))
+        starts = range(0, records, step) if rows is None else rows
+        length = step if rows is None else 1
+        for start in starts:
+            yield {name: column[start : start + length] for name, column in columns.items()}
+
+
+def _write_tar(path: Path, parts: Iterable[Records], _records: int, attributes: Mapping[str, Any]) -> None:
+    """Two members a record, `<key>.image.npy` and `<key>.json`, nothing of the machine in their headers."""
+    others = [field.name for field in FIELDS if field.name != "image"]
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as file:
+        for part in parts:
+            for number, index in enumerate(part["index"]):
+                key = f"{attributes['split']}-{index:09d}"
+                picture = io.BytesIO()
+                np.lib.format.write_array(picture, np.ascontiguousarray(part["image"][number]), version=(1, 0))
+                # Python prints the shortest decimal that reads back as the same float64: nothing is lost.
+                values = {name: part[name][number].tolist() for name in others}
+                text = json.dumps(values, separators=(",", ":")).encode()
+                for name, content in ((f"{key}.image.npy", picture.getvalue()), (f"{key}.json", text)):
+                    member = tarfile.TarInfo(name)
+                    member.size, member.mode, member.mtime = len(content), 0o644, 0
+                    file.addfile(member, io.BytesIO(content))
+
+
+def _read_tar(path: Path, fields: list[Field], rows: Sequence[int] | None) -> Iterator[dict[str, NDArray[Any]]]:
+    wanted = None if rows is None else set(rows)
+    gathered: list[dict[str, Any]] = []
+    row: dict[str, Any] = {}
+    number = size = 0
+    with tarfile.open(path, "r:") as file:
+        for member in file:
+            suffix = member.name.partition(".")[2]
+            if wanted is None or number in wanted:
+                handle = file.extractfile(member)
+                if handle is None:
+                    raise ValueError(f"{member.name!r} is not a plain file")
+                content = handle.read()
+                size += len(content)
+                if suffix == "image.npy":
+                    row["image"] = np.load(io.BytesIO(content), allow_pickle=False)
+                elif suffix == "json":
+                    row |= json.loads(content)
+            if suffix != "json":
+                continue
+            if row:
+                gathered.append(row)
+            row, number = {}, number + 1
+            if size > _READ_BYTES:
+                yield _stack(gathered, fields)
+                gathered, size = [], 0
+    if gathered:
+        yield _stack(gathered, fields)
+
+
+def _stack(rows: list[dict[str, Any]], fields: list[Field]) -> dict[str, NDArray[Any]]:
+    return {field.name: np.array([row[field.name] for row in rows], np.dtype(field.dtype)) for field in fields}

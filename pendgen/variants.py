@@ -7,8 +7,9 @@ Source: the 2021 paper, §2.1 and App. A.2; the values it used stand in `PAPER_V
 """
 
 import math
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import ClassVar
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, ClassVar
 
 
 def require(condition: bool, what: str, value: object, expected: str) -> None:
@@ -55,19 +56,35 @@ class GraphicalNoise:
 
 @dataclass(frozen=True)
 class Gaps:
-    """Training energies leave out `num_gaps` gaps of total length α_g between equal visible bands."""
+    """Training energies leave out gaps; test energies do not.
 
-    alpha_g: float
+    Either `num_gaps` gaps of total length `alpha_g` between equal visible bands, one at each end, or
+    the bands in `gap`, each (low, high); then `alpha_g` and `num_gaps` follow from them.
+    """
+
+    alpha_g: float = 0.0
     num_gaps: int = 3
+    gap: tuple[tuple[float, float], ...] = ()
     name: ClassVar[str] = "gaps"
 
     def __post_init__(self) -> None:
+        if self.gap:
+            object.__setattr__(self, "gap", tuple(sorted((float(low), float(high)) for low, high in self.gap)))
+            for low, high in self.gap:
+                ok = math.isfinite(low) and math.isfinite(high) and 0 <= low < high <= 1
+                require(ok, "gap", (low, high), "low below high within [0, 1]")
+            for (_, end), (start, _) in pairwise(self.gap):
+                require(end <= start, "gap", f"up to {end} beside one from {start}", "gaps that do not overlap")
+            object.__setattr__(self, "num_gaps", len(self.gap))
+            object.__setattr__(self, "alpha_g", sum(high - low for low, high in self.gap))
         require(math.isfinite(self.alpha_g) and 0 < self.alpha_g < 1, "alpha_g", self.alpha_g, "above 0, below 1")
         require(1 <= self.num_gaps <= 1000, "num_gaps", self.num_gaps, "1 to 1000")
 
     @property
     def bands(self) -> tuple[tuple[float, float], ...]:
         """The gaps as (low, high) energies, ascending."""
+        if self.gap:
+            return self.gap
         visible = (1.0 - self.alpha_g) / (self.num_gaps + 1)
         gap = self.alpha_g / self.num_gaps
         starts = [visible + k * (visible + gap) for k in range(self.num_gaps)]
@@ -99,33 +116,46 @@ PAPER_VALUES: dict[str, tuple[float, ...]] = {
 }
 
 
-def create(name: str, **given: float | int | None) -> Variant:
-    """The variant called `name` from the parameters given; None counts as not given.
+def create(name: str, protocol: str = "paper", **given: Any) -> Variant:
+    """The variant called `name` from the parameters given; None and () count as not given.
 
-    Raises ValueError where a parameter is missing, belongs to another variant or is out of range.
+    The `original` protocol has four gaps where `paper` has three. Raises ValueError where a parameter
+    is missing, belongs to another variant or is out of range.
     """
     require(name in VARIANTS, "variant", name, f"one of {', '.join(VARIANTS)}")
     kind = VARIANTS[name]
-    known = {f.name: f for f in fields(kind)}
-    values = {key: value for key, value in given.items() if value is not None}
-    for key in values:
-        taken = ", ".join(known) or "no parameter"
-        require(key in known, key, values[key], f"nothing: variant {name} takes {taken}")
-    for key, description in known.items():
-        if key not in values and description.default is MISSING:
-            used = ", ".join(f"{value:g}" for value in PAPER_VALUES[key])
-            raise ValueError(f"{key} is not given; variant {name} needs it (the paper used {used})")
-    return kind(**values)  # type: ignore[arg-type]
+    known = [f.name for f in fields(kind)]
+    values = {key: value for key, value in given.items() if value is not None and value != ()}
+    for key, value in values.items():
+        require(key in known, key, value, f"nothing: variant {name} takes {', '.join(known) or 'no parameter'}")
+    if "gap" in values:
+        clash = [key for key in ("alpha_g", "num_gaps") if key in values]
+        require(not clash, " and ".join(clash), [values[key] for key in clash], "nothing beside explicit gaps")
+    elif known and known[0] not in values:
+        used = ", ".join(f"{value:g}" for value in PAPER_VALUES[known[0]])
+        raise ValueError(f"{known[0]} is not given; variant {name} needs it (the paper used {used})")
+    elif kind is Gaps:
+        values.setdefault("num_gaps", _usual_gaps(protocol))
+    return kind(**values)
 
 
-def parameters(variant: Variant) -> dict[str, float | int]:
+def _usual_gaps(protocol: str) -> int:
+    return 4 if protocol == "original" else 3
+
+
+def parameters(variant: Variant) -> dict[str, Any]:
     """The variant's own parameters by name; empty for vanilla and large."""
-    return asdict(variant)
+    values = asdict(variant)
+    if isinstance(variant, Gaps):
+        return {"gap": values["gap"]} if variant.gap else {key: values[key] for key in ("alpha_g", "num_gaps")}
+    return values
 
 
-def label(variant: Variant) -> str:
-    """Directory name of the variant: its name, then its parameter (`gaps-0.4`, `cropping-0.75`)."""
-    values = parameters(variant)
-    num_gaps = values.pop("num_gaps", 3)
-    parts = [variant.name, *(repr(float(value)) for value in values.values())]
-    return "-".join(parts) + ("" if num_gaps == 3 else f"-{num_gaps}-gaps")
+def label(variant: Variant, protocol: str = "paper") -> str:
+    """Directory name: the variant, then its parameter (`gaps-0.4`, `cropping-0.75`, `gaps-0.3-to-0.7`)."""
+    if isinstance(variant, Gaps):
+        if variant.gap:
+            return "-".join([variant.name, *(f"{low!r}-to-{high!r}" for low, high in variant.gap)])
+        usual = variant.num_gaps == _usual_gaps(protocol)
+        return f"{variant.name}-{float(variant.alpha_g)!r}" + ("" if usual else f"-{variant.num_gaps}-gaps")
+    return "-".join([variant.name, *(repr(float(value)) for value in parameters(variant).values())])

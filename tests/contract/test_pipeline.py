@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pendeval.report import report
+from pendgen.format import read_manifest
 from pendgen.reader import read_column
 from pendtrain.shards import LABELS, open_dataset, read_split
 
@@ -14,7 +15,7 @@ from pendtrain.shards import LABELS, open_dataset, read_split
 def test_trainer_reads_what_the_generator_wrote(small: Path) -> None:
     split = read_split(open_dataset(small), "train", ("image", *LABELS))
     for name, column in split.items():
-        assert np.array_equal(column, read_column(small, "train", name)), name
+        assert np.array_equal(column, read_column(small, read_manifest(small), "train", name)), name
     assert np.array_equal(split["index"], np.arange(40))
 
 
@@ -28,4 +29,4 @@ def test_evaluator_scores_what_the_trainer_wrote(small: Path, small_run: Path, t
     assert row["above_ceiling"] is False
     assert pd.read_csv(tmp_path / "segments.csv")["images"].sum() == 240
     with h5py.File(small_run / "embeddings" / "vanilla-test.h5") as file:
-        assert np.array_equal(file["energy"][()], read_column(small, "test", "energy"))
+        assert np.array_equal(file["energy"][()], read_column(small, read_manifest(small), "test", "energy"))

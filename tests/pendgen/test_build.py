@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import h5py
@@ -37,7 +38,7 @@ def manifest(directory: Path) -> dict[str, object]:
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if path.suffix == ".h5"}
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("t*-of-*"))}
 
 
 def column(directory: Path, split: str, field: str) -> np.ndarray:
@@ -119,6 +120,8 @@ def test_force_replaces_whole(tmp_path: Path) -> None:
     assert built
     assert again == directory
     assert sorted(path.name for path in again.iterdir()) == [
+        "README.md",
+        "croissant.json",
         "dataset.json",
         "test-00000-of-00001.h5",
         "train-00000-of-00001.h5",
@@ -127,7 +130,7 @@ def test_force_replaces_whole(tmp_path: Path) -> None:
 
 
 def test_seeds_and_protocols_have_directories_of_their_own(tmp_path: Path) -> None:
-    made = Dataset(Gaps(0.4), protocol="original", seed=3, pendulums=4, images=2)
+    made = Dataset(Gaps(0.4, 4), protocol="original", seed=3, pendulums=4, images=2)
     directory, _ = build(made, tmp_path, workers=1, quiet=True)
     assert directory == tmp_path / "gaps-0.4-original-seed-3" / fmt.CONTENT_VERSION
     assert column(directory, "test", "image").shape == (4, 1, 32, 32, 3)
@@ -144,10 +147,15 @@ def test_another_build_in_the_same_place_is_refused(tmp_path: Path) -> None:
         build(SMALL, tmp_path, quiet=True)
 
 
-def test_any_executor_will_do(tmp_path: Path) -> None:
-    threads, _ = build(SMALL, tmp_path / "a", num_shards=4, quiet=True, executor=lambda: ThreadPoolExecutor(3))
-    processes, _ = build(SMALL, tmp_path / "b", num_shards=4, quiet=True, workers=2)
-    assert files(threads) == files(processes)
+def test_bytes_do_not_depend_on_workers_nor_on_the_executor(tmp_path: Path) -> None:
+    def processes() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(2, get_context("spawn"))
+
+    for container in ("hdf5", "webdataset"):
+        one, _ = build(SMALL, tmp_path / "a", container=container, num_shards=4, quiet=True, workers=1)
+        three, _ = build(SMALL, tmp_path / "b", container=container, num_shards=4, quiet=True, workers=3)
+        other, _ = build(SMALL, tmp_path / "c", container=container, num_shards=4, quiet=True, executor=processes)
+        assert files(one) == files(three) == files(other)
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.6])

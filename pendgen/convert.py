@@ -1,0 +1,77 @@
+"""From one container to the other: the same records, the same content digest."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pendgen.build import exclusively, finish, publish
+from pendgen.format import content_digest, read_manifest
+from pendgen.reader import settings, shards_of
+from pendgen.shards import SUFFIXES, file_sha256, read_shard, write_shard
+
+
+def convert(
+    directory: Path,
+    container: str,
+    out: Path,
+    name: str | None = None,
+    track: Callable[[list[Any]], Iterator[Any]] = iter,
+) -> tuple[Path, bool]:
+    """Write the dataset in `directory` to `out/<name>/<version>/` as `container`; returns where, and if it was written.
+
+    A finished directory with the same content is left as it is (False). Raises ValueError where the
+    dataset is damaged, of that container already, or the place is taken by another.
+    """
+    manifest = read_manifest(directory)
+    if container == manifest["container"]:
+        raise ValueError(f"format is {container!r}, which {directory} has already; expected the other one")
+    plain = manifest["name"].removesuffix("-webdataset")
+    name = name or (f"{plain}-webdataset" if container == "webdataset" else plain)
+    target = out / name / manifest["content_version"]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with exclusively(target):
+        if target.exists():
+            _refuse_other(target, manifest, container)
+            return target, False
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            converted = {**manifest, "name": name, "container": container}
+            finish(work, {**converted, **_rewrite(directory, work, manifest, container, track)})
+            publish(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return target, True
+
+
+def _refuse_other(target: Path, manifest: dict[str, Any], container: str) -> None:
+    found = read_manifest(target)
+    if (found["container"], found["digest"]["content"]) != (container, manifest["digest"]["content"]):
+        raise ValueError(f"{target} holds another dataset; choose another --name or --out")
+
+
+def _rewrite(
+    directory: Path,
+    work: Path,
+    manifest: dict[str, Any],
+    container: str,
+    track: Callable[[list[Any]], Iterator[Any]],
+) -> dict[str, Any]:
+    """Write every shard anew into `work`; returns the manifest's `shards`."""
+    dataset = settings(manifest)
+    entries = []
+    hashes: dict[str, dict[str, bytes]] = {split.name: {} for split in dataset.splits}
+    for entry in track([shard for split in hashes for shard in shards_of(manifest, split)]):
+        source = directory / entry["file"]
+        if not source.is_file() or file_sha256(source) != entry["sha256"]:
+            raise ValueError(f"shard {source} is missing or was changed; `pendgen verify {directory}` says more")
+        path = work / Path(entry["file"]).with_suffix(f".{SUFFIXES[container]}").name
+        attributes = {"split": entry["split"], "first_index": entry["first"], "time_gap": manifest["time_gap"]}
+        written, digests = write_shard(path, read_shard(source), entry["records"], attributes)
+        entries.append({**entry, "file": path.name, **written})
+        for field, some in digests.items():
+            hashes[entry["split"]][field] = hashes[entry["split"]].get(field, b"") + some
+    if content_digest(hashes) != manifest["digest"]:
+        raise ValueError(f"{directory} does not hold the content its manifest says; `pendgen verify` says more")
+    return {"shards": entries}

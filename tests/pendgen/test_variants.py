@@ -1,0 +1,103 @@
+import math
+
+import pytest
+
+from pendgen.dataset import Dataset
+from pendgen.suite import SUITE_NAMES, variants_of
+from pendgen.variants import VARIANTS, Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, create, label
+
+
+def test_labels() -> None:
+    assert [label(v) for v in (Vanilla(), Large(), NumericalNoise(0.1), GraphicalNoise(0.25))] == [
+        *("vanilla", "large", "numerical-noise-0.1", "graphical-noise-0.25")
+    ]
+    assert label(Gaps(0.4)) == "gaps-0.4"
+    assert label(Gaps(0.4, 5)) == "gaps-0.4-5-gaps"
+    assert label(Gaps(gap=((0.3, 0.7),))) == "gaps-0.3-to-0.7"
+    assert label(Cropping(0.75)) == "cropping-0.75"
+    assert Dataset(Cropping(0.75), protocol="original", seed=2).name == "cropping-0.75-original-seed-2"
+    assert Dataset(create("gaps", "original", alpha_g=0.4), protocol="original").name == "gaps-0.4-original"
+
+
+def test_original_has_four_gaps() -> None:
+    assert create("gaps", "paper", alpha_g=0.4) == Gaps(0.4, 3)
+    assert create("gaps", "original", alpha_g=0.4) == Gaps(0.4, 4)
+    assert create("gaps", "original", alpha_g=0.4, num_gaps=3) == Gaps(0.4, 3)
+
+
+def test_explicit_gaps() -> None:
+    made = create("gaps", gap=[(0.8, 0.9), (0.1, 0.3)])
+    assert made == Gaps(gap=((0.1, 0.3), (0.8, 0.9)))
+    assert isinstance(made, Gaps)
+    assert (made.alpha_g, made.num_gaps) == (pytest.approx(0.3), 2)
+    bands = Dataset(made).split("train").energy_bands
+    assert bands == ((0.0, 0.1), (0.3, 0.8), (0.9, 1.0))
+    assert Dataset(Gaps(gap=((0.0, 0.5),))).split("train").energy_bands == ((0.5, 1.0),)
+    narrow = Dataset(made, energy_range=(0.2, 0.85))
+    assert narrow.split("train").energy_bands == ((0.3, 0.8),)
+    assert narrow.split("test").energy_bands == ((0.0, 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("vanilla", {"eps_n": 0.1}, "eps_n is 0.1, expected nothing: variant vanilla takes no parameter"),
+        ("gaps", {"alpha_c": 0.1, "alpha_g": 0.2}, "alpha_c is 0.1, expected nothing: variant gaps takes alpha_g"),
+        ("gaps", {}, "alpha_g is not given; variant gaps needs it"),
+        ("gaps", {"gap": [(0.1, 0.4), (0.3, 0.5)]}, "gaps that do not overlap"),
+        ("gaps", {"gap": [(0.4, 0.1)]}, "low below high within"),
+        ("gaps", {"gap": [(0.4, math.nan)]}, "low below high within"),
+        ("gaps", {"gap": [(0.0, 1.0)]}, "alpha_g is 1.0, expected above 0, below 1"),
+        ("gaps", {"gap": [(0.1, 0.2)], "alpha_g": 0.1}, "expected nothing beside explicit gaps"),
+        ("gaps", {"alpha_g": -0.2}, "alpha_g is -0.2"),
+        ("gaps", {"alpha_g": 0.2, "num_gaps": 0}, "num_gaps is 0"),
+        ("numerical-noise", {"eps_n": math.nan}, "eps_n is nan, expected 0 to π"),
+        ("graphical-noise", {"eps_g": math.inf}, "eps_g is inf, expected 0 to 1"),
+        ("cropping", {"alpha_c": 0.0}, "alpha_c is 0.0, expected 0.1 to 1"),
+        ("moon", {}, "variant is moon, expected one of vanilla, large"),
+    ],
+)
+def test_create_refuses(name: str, given: dict[str, object], expected: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|needs") as problem:
+        create(name, **given)
+    assert expected in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"size": 7}, "size is 7, expected large enough for a bob of 3 pixels"),
+        ({"size": 2000}, "size is 2000, expected at most 1024"),
+        ({"size": 32, "bob_size": 24}, "size is 32, expected large enough for a bob of 24"),
+        ({"bob_size": 0}, "bob_size is 0"),
+        ({"time_gap": 0.0}, "time_gap is 0.0, expected above 0"),
+        ({"time_gap": math.nan}, "time_gap is nan"),
+        ({"time_range": (5.0, 5.0)}, "time_range is (5.0, 5.0), expected low below high"),
+        ({"time_range": (0.0, math.inf)}, "time_range"),
+        ({"energy_range": (0.5, 1.2)}, "energy_range is (0.5, 1.2), expected low below high within [0, 1]"),
+        ({"protocol": "rumour"}, "protocol is rumour, expected paper or original"),
+        ({"images": 1}, "images is 1, expected 2 to"),
+        ({"pendulums": 10**9}, "pendulums is 1000000000"),
+        ({"seed": 2**63}, "seed is"),
+    ],
+)
+def test_dataset_refuses(settings: dict[str, object], expected: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|needs") as problem:
+        Dataset(Vanilla(), **settings)
+    assert expected in str(problem.value)
+
+
+def test_a_gap_that_swallows_all_training_energies() -> None:
+    with pytest.raises(ValueError, match="a band no gap swallows"):
+        Dataset(Gaps(gap=((0.3, 0.7),)), energy_range=(0.4, 0.6))
+
+
+def test_suites_hold_every_value_of_the_paper() -> None:
+    counts = {name: len(variants_of(name)) for name in SUITE_NAMES}
+    assert counts == {
+        "paper": 33, "noise": 20, "numerical-noise": 10, "graphical-noise": 10, "gaps": 6, "cropping": 5,
+    }  # fmt: skip
+    names = [Dataset(variant).name for variant in variants_of("paper")]
+    assert len(set(names)) == len(names)
+    assert {name for name in VARIANTS if not any(n.startswith(name) for n in names)} == set()
+    assert {"vanilla", "large", "numerical-noise-0.0025", "gaps-0.3-to-0.7", "cropping-0.45"} <= set(names)
