@@ -60,7 +60,7 @@ _how = _options(
     click.option("--out", type=PATH, default="data", help="Folder of datasets."),
     click.option("--name", help="Directory name instead of the one made from variant, protocol and seed."),
     click.option("--format", "container", type=click.Choice(CONTAINERS), default="hdf5", help="Container of shards."),
-    click.option("--num-shards", default=16, help="Shards per split."),
+    click.option("--num-shards", default=0, help="Shards per split.", show_default="16; more beyond 64 MB each"),
     click.option("--workers", default=0, help="Threads.", show_default="one per core"),
     click.option("--scheduler", help="Address of a Dask scheduler whose workers build the shards instead."),
     click.option("--dry-run", is_flag=True, help="Say what would be built and how large; build nothing."),
@@ -154,7 +154,7 @@ def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
     except ImportError:
         raise ValueError("--scheduler needs Dask: install pendulum-lab[cluster]") from None
     try:
-        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=5)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as problem:
         raise OSError(f"no Dask scheduler answers at {scheduler}: {problem}") from None
     with client:

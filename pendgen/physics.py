@@ -25,9 +25,10 @@ def angle(time: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
     `time` (any finite real, natural units) and `energy` (in [0, 1]) broadcast against each other;
     the result has their joint shape, float64. Raises ValueError for energies outside [0, 1].
     """
-    t, m = np.broadcast_arrays(np.asarray(time, np.float64), np.asarray(energy, np.float64))
-    if not np.all((m >= 0.0) & (m <= 1.0)):
-        raise ValueError(f"energy must lie in [0, 1], found {np.extract(~((m >= 0) & (m <= 1)), m)[0]}")
+    t, m = np.asarray(time, np.float64), np.asarray(energy, np.float64)
+    inside = (m >= 0.0) & (m <= 1.0)
+    if not inside.all():
+        raise ValueError(f"energy must lie in [0, 1], found {m[~inside][0]}")
     sn, _, dn, _ = ellipj(t, m)
     # cos(θ/2) = dn, so the two-argument arctangent stays exact where arcsin is ill-conditioned.
     theta = 2.0 * np.arctan2(np.sqrt(m) * sn, dn)

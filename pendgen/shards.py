@@ -52,8 +52,10 @@ def write_shard(
             os.fsync(file.fileno())
         size = temporary.stat().st_size
         os.replace(temporary, path)
-    except RuntimeError as problem:  # h5py's, where closing a file fails; a full disk ends here too
-        raise OSError(f"cannot write {path}: {problem}") from None
+    except (OSError, RuntimeError) as problem:  # h5py raises the latter where closing a file fails
+        number = getattr(problem, "errno", None)
+        reason = os.strerror(number) if number else str(problem).partition("\n")[0]
+        raise OSError(f"cannot write {path}: {reason}") from None
     finally:
         temporary.unlink(missing_ok=True)
     return {"bytes": size, "sha256": digest}, tally.hashes
@@ -80,8 +82,12 @@ def file_sha256(path: Path) -> str:
 
 
 def _write_hdf5(path: Path, parts: Iterable[Records], records: int, attributes: Mapping[str, Any]) -> None:
-    """Images are chunked by pendulum under gzip level 1, which shrinks clean pictures about 50-fold."""
-    with h5py.File(path, "w", track_order=False) as file:
+    """Images are chunked by pendulum under gzip level 1, which shrinks clean pictures about 50-fold.
+
+    The file is put together in memory and written at once: HDF5 itself, when a disk fills up under it,
+    can neither close the file nor end without crashing the process.
+    """
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
         for key, value in attributes.items():
             file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
@@ -98,6 +104,8 @@ def _write_hdf5(path: Path, parts: Iterable[Records], records: int, attributes: 
         for field in FIELDS[1:]:
             data = np.concatenate(others[field.name])
             _column(file, field, data.shape, compressed=False)[...] = data
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
 
 
 def _write_chunks(column: h5py.Dataset, data: NDArray[np.uint8], start: int) -> None:

@@ -204,7 +204,7 @@ def test_interrupt_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
         (["--images", "1"], "images is 1, expected 2 to"),
         (["--seed", "-1"], "seed is -1, expected 0 to"),
         (["--workers", "-1"], "workers is -1, expected 0"),
-        (["--num-shards", "0"], "num_shards is 0, expected 1 to"),
+        (["--num-shards", "-1"], "num_shards is -1, expected 1 to"),
         (["--name", "a/b"], "name is 'a/b', expected a plain directory name"),
         (["--name", ".."], "name is '..'"),
         (["--eps-n", "0.1"], "eps_n is 0.1, expected nothing: variant vanilla takes no parameter"),

@@ -1,0 +1,92 @@
+"""Dataset directories opened by tools that never heard of this project."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pendgen.build import build
+from pendgen.convert import convert
+from pendgen.dataset import Dataset
+from pendgen.format import FIELDS, read_manifest
+from pendgen.reader import read_column
+from pendgen.variants import Cropping
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # theirs, not ours to mend
+
+
+@pytest.fixture(scope="module")
+def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same small dataset in both containers."""
+    out = tmp_path_factory.mktemp("other")
+    hdf5, _ = build(Dataset(Cropping(0.6), pendulums=14, images=3), out, num_shards=4, quiet=True)
+    return {"hdf5": hdf5, "webdataset": convert(hdf5, "webdataset", out)[0]}
+
+
+def truth(directory: Path, split: str, field: str) -> np.ndarray:
+    return read_column(directory, read_manifest(directory), split, field)
+
+
+@pytest.mark.parametrize("container", ["hdf5", "webdataset"])
+def test_hugging_face_datasets(
+    directories: dict[str, Path], container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(container, data_dir=str(directories[container]), cache_dir=str(tmp_path))
+    assert set(loaded) == {"train", "test"}
+    for split in ("train", "test"):
+        rows: list[dict[str, Any]] = list(loaded[split])
+        if container == "webdataset":
+            rows = [{"image": row["image.npy"], **row["json"]} for row in rows]
+        for field in FIELDS:
+            column = np.array([row[field.name] for row in rows])
+            assert np.array_equal(column, truth(directories["hdf5"], split, field.name)), field.name
+
+
+def test_webdataset_reads_the_tar_shards(directories: dict[str, Path]) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    urls = str(directories["webdataset"] / "train-{00000..00003}-of-00004.tar")
+    samples = list(webdataset.WebDataset(urls, shardshuffle=False).decode())
+    assert len(samples) == 14
+    assert np.array_equal([s["image.npy"] for s in samples], truth(directories["hdf5"], "train", "image"))
+    assert np.array_equal([s["json"]["energy"] for s in samples], truth(directories["hdf5"], "train", "energy"))
+    assert samples[5]["__key__"] == "train-000000005"
+
+
+def test_xarray_opens_the_hdf5_shards(directories: dict[str, Path]) -> None:
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    shards = sorted(directories["hdf5"].glob("test-*.h5"))
+    parts = [xarray.open_dataset(shard, engine="h5netcdf", phony_dims="sort") for shard in shards]
+    for field in FIELDS:
+        column = np.concatenate([part[field.name].to_numpy() for part in parts])
+        assert np.array_equal(column, truth(directories["hdf5"], "test", field.name))
+    assert parts[0]["energy"].attrs["unit"] == "1"
+
+
+@pytest.mark.parametrize("container", ["hdf5", "webdataset"])
+def test_croissant_is_valid(directories: dict[str, Path], container: str) -> None:
+    pytest.importorskip("mlcroissant")
+    command = [str(Path(sys.executable).parent / "mlcroissant"), "validate", "--jsonld"]
+    path = directories[container] / "croissant.json"
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Done." in done.stderr
+    assert "not standard" not in done.stderr
+
+
+def test_card_has_front_matter_and_a_line_for_every_field(directories: dict[str, Path]) -> None:
+    yaml = pytest.importorskip("yaml")
+    for container, directory in directories.items():
+        text = (directory / "README.md").read_text(encoding="utf-8")
+        _, front, body = text.split("---\n", 2)
+        (config,) = yaml.safe_load(front)["configs"]
+        for entry in config["data_files"]:
+            assert len(list(directory.glob(entry["path"]))) == 4
+        assert all(f"| `{field.name}` | {field.dtype} |" in body for field in FIELDS)
+        assert f'load_dataset("{container}"' in body
+        assert read_manifest(directory)["digest"]["content"] in body
