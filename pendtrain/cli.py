@@ -1,16 +1,72 @@
 """The command line of pendtrain: parses, calls one function, reports."""
 
+import csv
+import json
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pendtrain import __version__
-from pendtrain.recipe import METHODS, Recipe
+from pendtrain.recipe import LOSSES, METHODS, PROTOCOLS, SIMILARITIES, Recipe, read_toml, to_toml
 
 DEFAULT = Recipe()
+PATH = click.Path(path_type=Path)
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several click options as one decorator, shown by --help in the order given."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _setting(name: str, **how: Any) -> Callable[[Any], Any]:
+    """An option for a setting of the recipe, its default shown but left to the recipe (or its file)."""
+    default = getattr(DEFAULT, name)
+    how.setdefault("type", type(default))
+    return click.option(f"--{name.replace('_', '-')}", name, default=None, show_default=str(default), **how)
+
+
+_recipe = _options(
+    _setting("epochs", help="Each shows every pendulum once, as one pair."),
+    _setting("batch", help="Pendulums a step, over all processes; twice as many images."),
+    _setting("protocol", type=click.Choice(PROTOCOLS), help="As printed, or as programmed."),
+    _setting("similarity", type=click.Choice(SIMILARITIES), help="Contrastive: of two embeddings."),
+    _setting("temperature", help="Contrastive: τ of InfoNCE."),
+    click.option("--decoupled", is_flag=True, default=None, help="Contrastive: no positive pair in the denominator."),
+    _setting("loss", type=click.Choice(LOSSES), help="Supervised: error against the true energy."),
+    _setting("learning_rate", help="Peak rate per 256 pendulums of batch."),
+    _setting("warmup_epochs", help="Linear warm-up."),
+    _setting("momentum", help="Of SGD."),
+    _setting("weight_decay", help="On all parameters."),
+    _setting("clip_norm", help="Largest norm of the gradient."),
+    click.option("--recipe", "recipe_file", type=PATH, help="TOML file of these settings; options win over it."),
+)
+_how = _options(
+    click.option("--out", type=PATH, default="runs", help="Folder of runs."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any."),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16"]),
+        default="auto",
+        help="auto: bf16 where the processor has it. Loss and embeddings are float32 always.",
+    ),
+    click.option("--workers", default=0, help="Loader processes; 0 loads in the training process."),
+    click.option("--cache", default=8.0, help="GB of pictures kept in memory; beyond it they are read from disk."),
+    click.option("--logger", type=click.Choice(["csv", "tensorboard"]), default="csv", help="csv is always written."),
+    click.option("--checkpoint-seconds", default=60.0, help="Time between checkpoints."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
+_HOW = ("device", "precision", "workers", "cache", "logger", "checkpoint_seconds", "quiet")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -21,39 +77,182 @@ def cli() -> None:
     \b
     pendtrain fit --shards data/vanilla                       contrastive, Fig. 16
     pendtrain fit --shards data/vanilla --method supervised   told the energy
+    pendtrain sweep data/* --seeds 5                          both, five seeds each, on every dataset
+    torchrun --nproc-per-node 4 -m pendtrain fit …            one run over four GPUs
     """
 
 
 @cli.command()
-@click.option("--shards", type=click.Path(path_type=Path), required=True, help="Dataset, as pendgen builds it.")
-@click.option("--method", type=click.Choice(METHODS), default=DEFAULT.method, help="What the encoder is told.")
-@click.option("--dim", default=DEFAULT.dim, help="Outputs of the encoder.")
-@click.option("--seed", default=DEFAULT.seed, help="Seed of the initial weights, the order and the pairs.")
-@click.option("--epochs", default=DEFAULT.epochs, help="Each shows every pendulum once, as one pair.")
-@click.option("--batch", default=DEFAULT.batch, help="Pendulums a step; twice as many images.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any.")
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "fp32", "bf16"]),
-    default="auto",
-    help="auto: bf16 where the processor has it. Loss and embeddings are float32 always.",
-)
-@click.option("--workers", default=0, help="Loader processes; 0 loads in the training process, fastest in memory.")
-@click.option("--out", type=click.Path(path_type=Path), default="runs", help="Folder of runs.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def fit(shards: Path, out: Path, device: str, precision: str, workers: int, quiet: bool, **options: Any) -> int:
-    """Train one encoder and embed the test split. The same command again finds its own run."""
-    recipe = Recipe(**options)
-    from pendtrain.fit import TrainingFailed
+@click.option("--shards", type=PATH, help="Dataset, as pendgen builds it.", show_default="required")
+@_setting("method", type=click.Choice(METHODS), help="What the encoder is told.")
+@_setting("dim", help="Outputs of the encoder.")
+@_setting("seed", help="Seed of the initial weights, the order and the pairs.")
+@_recipe
+@_how
+@click.option("--print-recipe", is_flag=True, help="Print the settings as TOML and stop.")
+def fit(shards: Path | None, out: Path, recipe_file: Path | None, print_recipe: bool, **options: Any) -> int:
+    """Train one encoder and embed the test split.
+
+    The same command again finds its own run: complete, it says so; unfinished, it goes on where it
+    stopped. SIGINT, SIGTERM and SIGUSR1 save the state and exit with 128 + the signal's number.
+    """
+    how = _settings(options)
+    recipe = Recipe(**_given(recipe_file, options))
+    if print_recipe:
+        click.echo(to_toml(recipe), nl=False)
+        return 0
+    if shards is None:
+        raise ValueError("--shards is not given, expected a dataset directory; `pendgen build` makes one")
+    from pendtrain.fit import Settings, Stopped, TrainingFailed
     from pendtrain.fit import fit as run
 
     try:
-        place, trained = run(shards, recipe, out, device=device, precision=precision, workers=workers, quiet=quiet)
+        place, trained = run(shards, recipe, out, Settings(**how))
     except TrainingFailed as problem:
         click.echo(f"pendtrain: {problem}", err=True)
         return 1
+    except Stopped as problem:
+        click.echo(f"pendtrain: {problem}", err=True)
+        return 128 + problem.number
     click.echo(f"{'trained' if trained else 'already complete:'} {place}")
     return 0
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Take what is not of the recipe out of the options."""
+    how = {key: options.pop(key) for key in _HOW}
+    if not 0 <= how["cache"] < 1e6:
+        raise ValueError(f"cache is {how['cache']}, expected 0 or more GB")
+    if not 0 <= how["checkpoint_seconds"] < 1e9:
+        raise ValueError(f"checkpoint_seconds is {how['checkpoint_seconds']}, expected 0 or more seconds")
+    how["cache"] = int(how["cache"] * 2**30)
+    return how
+
+
+def _given(recipe_file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Settings from the file, overridden by those on the command line."""
+    given = read_toml(recipe_file) if recipe_file else {}
+    return given | {key: value for key, value in options.items() if value is not None}
+
+
+@cli.command()
+@click.argument("run", type=PATH)
+@click.option("--shards", type=PATH, help="Another dataset.", show_default="the one it was trained on")
+@click.option("--split", type=click.Choice(["train", "test"]), default="test", help="Split to embed.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any.")
+@click.option("--force", is_flag=True, help="Embed again what is there already.")
+def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) -> None:
+    """Embed a split of any dataset with the encoder of RUN, each different image once."""
+    from pendtrain.embed import embed_run
+
+    path, written = embed_run(run, shards, split, device=device, force=force)
+    click.echo(f"{'wrote' if written else 'already there:'} {path}")
+
+
+@cli.command()
+@click.argument("paths", type=PATH, nargs=-1, required=True)
+@click.option("--method", "methods", type=click.Choice(METHODS), multiple=True, default=METHODS, help="May repeat.")
+@click.option("--dim", "dims", type=int, multiple=True, default=(DEFAULT.dim,), help="May repeat.")
+@click.option("--seeds", default=5, help="Seeds 0 to N - 1.")
+@_recipe
+@_how
+@click.option("--jobs", default=1, help="Runs side by side on this machine; they share its cores.")
+@click.option("--scheduler", help="Address of a Dask scheduler; one run per worker slot instead.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+def sweep(
+    paths: tuple[Path, ...],
+    methods: tuple[str, ...],
+    dims: tuple[int, ...],
+    seeds: int,
+    out: Path,
+    recipe_file: Path | None,
+    jobs: int,
+    scheduler: str | None,
+    dry_run: bool,
+    **options: Any,
+) -> int:
+    """Train every dataset in PATHS × method × dim × seed; skip what is complete, go on past failures.
+
+    Exit code 1 where a run failed, with a line naming it.
+    """
+    from pendtrain.sweep import estimated_seconds, execute, plan
+
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected 1 or more")
+    how = _settings(options)
+    planned = plan(paths, out, methods, dims, seeds, _given(recipe_file, options))
+    for entry in planned:
+        click.echo(f"{entry.state:<9} {entry.run}")
+    waiting = sum(entry.state != "complete" for entry in planned)
+    seconds, basis = estimated_seconds(planned, jobs)
+    click.echo(f"{len(planned)} runs, {waiting} to train, about {seconds / 3600:.1f} h ({basis})")
+    if dry_run:
+        return 0
+    bad = 0
+    with _executor(scheduler) as executor:
+        for number, (_, outcome, text) in enumerate(execute(planned, how, jobs, executor), start=1):
+            click.echo(f"{number} of {waiting} {outcome}: {text}", err=outcome != "complete")
+            bad += outcome != "complete"
+    return 1 if bad else 0
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
+    """Dask workers behind the interface of `concurrent.futures`, or None for processes of this machine."""
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--scheduler needs Dask: install pendulum-lab[cluster]") from None
+    try:
+        client = Client(scheduler, timeout=5)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as problem:
+        raise OSError(f"no Dask scheduler answers at {scheduler}: {problem}") from None
+    with client:
+        yield client.get_executor
+
+
+@cli.command("list")
+@click.argument("root", type=PATH, default="runs")
+def list_runs(root: Path) -> None:
+    """List the runs below ROOT: status, speed, last loss."""
+    from pendtrain.runs import read_run
+
+    found = sorted(path.parent for path in root.rglob("run.json"))
+    if not found:
+        raise FileNotFoundError(f"{root} holds no runs (no run.json)")
+    for run in found:
+        try:
+            facts = read_run(run) or {}
+        except ValueError as problem:
+            click.echo(f"unreadable {run}: {problem}")
+            continue
+        last = _last_row(run)
+        said = f"step {last['step']}, loss {float(last['loss']):.4f}" if last else "no step logged"
+        click.echo(f"{facts['status']:<9} {run}: {said}")
+
+
+@cli.command()
+@click.argument("run", type=PATH)
+def show(run: Path) -> None:
+    """Show one run: status, settings, data, machine, last metrics; JSON."""
+    from pendtrain.runs import read_run
+
+    facts = read_run(run)
+    if facts is None:
+        raise FileNotFoundError(f"{run} holds no run (no run.json)")
+    click.echo(json.dumps({**facts, "last_metrics": _last_row(run)}, indent=2))
+
+
+def _last_row(run: Path) -> dict[str, str] | None:
+    path = run / "metrics.csv"
+    if not path.is_file():
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows[-1] if rows else None
 
 
 def main() -> None:
@@ -73,7 +272,7 @@ def main() -> None:
         click.echo(f"{context.command_path if context else 'pendtrain'}: {problem.format_message()}", err=True)
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("pendtrain: interrupted", err=True)
+        click.echo("pendtrain: interrupted; the same command again goes on from the last checkpoint", err=True)
         code = 130
     except (ValueError, OSError) as problem:
         click.echo(f"pendtrain: {problem}", err=True)

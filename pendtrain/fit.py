@@ -4,9 +4,13 @@ import csv
 import math
 import os
 import platform
+import signal
 import sys
+import threading
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,154 +19,316 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save_file
-from tqdm import tqdm
 
-from pendtrain import runs
+from pendtrain import checkpoint, runs
 from pendtrain.device import choose_device, choose_precision
-from pendtrain.embed import embed
+from pendtrain.distributed import World, world
+from pendtrain.embed import write_embeddings
 from pendtrain.encoder import Encoder, create
 from pendtrain.loader import pair_loader
 from pendtrain.objectives import OBJECTIVES
-from pendtrain.recipe import Recipe, learning_rate
-from pendtrain.shards import LABELS, Dataset, check_files, open_dataset, read_split
+from pendtrain.progress import Progress
+from pendtrain.recipe import Recipe, differences, learning_rate
+from pendtrain.shards import Dataset, check_files, images_of, open_dataset, read_split
+
+# What may differ when a run goes on, but then its numbers may differ in the last bits.
+_BITWISE = ("device", "precision", "threads", "world", "packages")
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
 class TrainingFailed(Exception):
     """The loss or a gradient stopped being finite; the run is marked failed."""
 
 
-def fit(
-    shards: Path,
-    recipe: Recipe,
-    out: Path,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    workers: int = 0,
-    log_every: int = 10,
-    quiet: bool = False,
-) -> tuple[Path, bool]:
+class Stopped(Exception):
+    """A signal asked training to stop; its state is saved and the same command goes on from there."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to compute: none of it decides what is computed, beyond the last bits."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    workers: int = 0
+    cache: int = 8 * 2**30
+    """Bytes of pictures kept in memory; larger splits are read from disk as they are needed."""
+    log_every: int = 10
+    checkpoint_seconds: float = 60.0
+    logger: str = "csv"
+    quiet: bool = False
+
+
+@dataclass
+class State:
+    """What a run is doing."""
+
+    run: Path
+    recipe: Recipe
+    dataset: Dataset
+    settings: Settings
+    world: World
+    device: torch.device
+    facts: dict[str, Any]
+    signalled: list[int] = field(default_factory=list)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must belong to."""
+        return {**asdict(self.recipe), "digest": self.dataset.digest}
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the run directory."""
+        return self.world.rank == 0
+
+    def write(self, status: str, **more: Any) -> None:
+        """Set the run's status on disk."""
+        if self.leads:
+            runs.write_run(self.run, {**self.facts, "status": status, **more})
+
+
+def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = None) -> tuple[Path, bool]:
     """Train `recipe` on the dataset at `shards`; returns the run directory and whether it trained.
 
-    A complete run of the same recipe on the same data is left as it is (False). Raises ValueError
-    where the settings, the dataset or the run directory do not fit, TrainingFailed where the loss or
-    a gradient stops being finite.
+    A complete run of the same recipe on the same data is left as it is (False), an unfinished one goes
+    on where it stopped. Raises ValueError where the settings, the dataset or the run directory do not
+    fit, TrainingFailed where the loss or a gradient stops being finite, Stopped at a signal.
     """
-    place = choose_device(device)
-    kind = choose_precision(precision, place)
+    settings = settings or Settings()
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
     dataset = open_dataset(shards)
     run = runs.directory(out, dataset.name, recipe)
-    run.mkdir(parents=True, exist_ok=True)
+    held = runs.read_run(run)
+    if held is not None:
+        _refuse_other(run, held, recipe, dataset)
+        if held["status"] == "complete":
+            return run, False
+    with world(device) as here:
+        if device.type == "cuda":
+            device = torch.device("cuda", here.local)
+        run.mkdir(parents=True, exist_ok=True)
+        with _alone(run) if here.rank == 0 else nullcontext():
+            check_files(dataset)
+            facts = _facts(recipe, dataset, device, precision, here)
+            state = State(run, recipe, dataset, settings, here, device, facts)
+            _warn_of_changes(held, state)
+            encoder = _train(state, precision)
+            if here.rank == 0:
+                _save(state, encoder)
+            here.wait()
+    return run, True
+
+
+def _train(state: State, precision: torch.dtype) -> Encoder:
+    recipe, device, here = state.recipe, state.device, state.world
+    images = images_of(state.dataset, "train", state.settings.cache)
+    energies = read_split(state.dataset, "train", ("energy",))["energy"]
+    original = recipe.protocol == "original"
+    loader, sampler = pair_loader(
+        images, energies, recipe.seed, recipe.batch, state.settings.workers, original, here.rank, here.size
+    )
+    encoder = create(recipe.dim, recipe.seed).to(device)
+    optimiser = torch.optim.SGD(
+        encoder.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    step = checkpoint.restore(state.run / "checkpoint.pt", encoder, optimiser, state.identity)
+    steps, total = len(sampler), recipe.epochs * len(sampler)
+    state.write("running")
+    parallel = here.wrap(encoder, device)
+    objective = OBJECTIVES[recipe.method]
+    began, first_step, saved = time.monotonic(), step, time.monotonic()
+    parallel.train()
+    with _signals_noted(state), Metrics(state, step, total) as log:
+        while step < total:
+            sampler.epoch, sampler.start = divmod(step, steps)
+            for first, second, energy in loader:
+                rate = learning_rate(recipe, step, steps)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                first, second, energy = first.to(device), second.to(device), energy.to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
+                    # Each view by itself, so that BatchNorm sees them apart, as the authors did.
+                    x, y = parallel(first), parallel(second)
+                loss = objective(here.gather(x), here.gather(y), here.gather(energy), recipe)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), recipe.clip_norm)
+                due = time.monotonic() - saved >= state.settings.checkpoint_seconds
+                logging = (step + 1) % state.settings.log_every == 0 or step + 1 == total
+                stopping = here.any(bool(state.signalled))
+                if logging or due or stopping:
+                    # Before the step, so that neither weights nor a checkpoint ever hold a NaN that was seen.
+                    _refuse_infinite(state, step + 1, loss.item(), norm.item())
+                optimiser.step()
+                step += 1
+                if logging:
+                    speed = 2 * recipe.batch * (step - first_step) / (time.monotonic() - began)
+                    log((step, (step - 1) // steps, loss.item(), rate, norm.item(), round(speed, 1)))
+                if (due or stopping) and state.leads:
+                    checkpoint.save(state.run / "checkpoint.pt", encoder, optimiser, step, state.identity)
+                    saved = time.monotonic()
+                if stopping:
+                    _stop(state, step, total)
+    seconds = time.monotonic() - began
+    seen = 2 * recipe.batch * (total - first_step)
+    state.facts |= {"train_seconds": round(seconds, 2), "resumed_at_step": first_step}
+    state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
+    return encoder
+
+
+def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        reason = f"loss {loss}, gradient norm {norm} at step {step}; expected finite numbers"
+        state.write("failed", reason=reason)
+        raise TrainingFailed(f"{state.run} failed: {reason}")
+
+
+def _stop(state: State, step: int, total: int) -> None:
+    number = state.signalled[0] if state.signalled else signal.SIGTERM
+    state.write("stopped", step=step)
+    name = signal.Signals(number).name
+    raise Stopped(number, f"{name} at step {step} of {total}; saved, the same command goes on from there")
+
+
+def _save(state: State, encoder: Encoder) -> None:
+    """Write the encoder and the embeddings of the test split; then, and only then, the run is complete."""
+    weights = {name: value.cpu().contiguous() for name, value in encoder.resnet.state_dict().items()}
+    runs.write_whole(state.run / "encoder.safetensors", lambda path: save_file(weights, path))
+    trained_on = state.facts["dataset"]
+    write_embeddings(state.run, encoder, state.recipe, trained_on, state.dataset, "test", state.device)
+    state.write("complete", ended=_now())
+    (state.run / "checkpoint.pt").unlink(missing_ok=True)
+
+
+class Metrics:
+    """Appends rows to metrics.csv (and TensorBoard), and shows progress; only the leading process writes.
+
+    A run that goes on keeps its rows up to the step it goes on from.
+    """
+
+    def __init__(self, state: State, step: int, total: int) -> None:
+        self.state = state
+        self.progress = Progress(
+            f"{state.dataset.name} {state.recipe.label} seed {state.recipe.seed}",
+            step,
+            total,
+            state.settings.quiet or not state.leads,
+        )
+        self.writers: list[Callable[[tuple[Any, ...]], None]] = []
+        self.closers: list[Callable[[], None]] = [self.progress.close]
+        if state.leads:
+            self._open_csv(state.run / "metrics.csv", step)
+            if state.settings.logger == "tensorboard":
+                self._open_tensorboard(state.run / "tensorboard", step)
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for close in self.closers:
+            close()
+
+    def __call__(self, row: tuple[Any, ...]) -> None:
+        """Log one row in the order of `runs.METRICS`."""
+        for write in self.writers:
+            write(row)
+        self.progress(row[0], row[1], row[2], row[5])
+
+    def _open_csv(self, path: Path, step: int) -> None:
+        kept: list[list[str]] = []
+        if step and path.is_file():
+            with open(path, newline="", encoding="utf-8") as file:
+                kept = [row for row in list(csv.reader(file))[1:] if row and row[0].isdecimal() and int(row[0]) <= step]
+
+        def rewrite(temporary: Path) -> None:
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows([runs.METRICS, *kept])
+
+        runs.write_whole(path, rewrite)
+        file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
+        log = csv.writer(file, lineterminator="\n")
+
+        def write(row: tuple[Any, ...]) -> None:
+            log.writerow(row)
+            file.flush()
+
+        self.writers.append(write)
+        self.closers.append(file.close)
+
+    def _open_tensorboard(self, folder: Path, step: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise ValueError("logger tensorboard needs its package: install pendulum-lab[tensorboard]") from None
+        board = SummaryWriter(str(folder), purge_step=step + 1)
+
+        def write(row: tuple[Any, ...]) -> None:
+            for name, value in zip(runs.METRICS[2:], row[2:], strict=True):
+                board.add_scalar(name, value, row[0])
+
+        self.writers.append(write)
+        self.closers.append(board.close)
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise ValueError(f"another process is training {run}; wait for it, or choose another --seed or --out") from None
     try:
-        if _already_complete(run, recipe, dataset):
-            return run, False
-        check_files(dataset)
-        _train(run, recipe, dataset, place, kind, workers, log_every, quiet)
+        yield
     finally:
         lock.release()
-    return run, True
 
 
-def _already_complete(run: Path, recipe: Recipe, dataset: Dataset) -> bool:
-    found = runs.read_run(run)
-    if found is None:
-        return False
-    wanted = {**asdict(recipe), "dataset digest": dataset.digest}
-    held = {**found["recipe"], "dataset digest": found["dataset"]["digest"]}
-    for key in sorted(wanted.keys() | held.keys()):
-        if wanted.get(key) != held.get(key):
-            raise ValueError(
-                f"{run} holds a run with {key} {held.get(key)}, expected {wanted.get(key)}; choose another --out"
-            )
-    return bool(found["status"] == "complete")
+@contextmanager
+def _signals_noted(state: State) -> Iterator[None]:
+    """Note signals for the end of the step instead of dying in the middle of one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda n, _: state.signalled.append(n)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _train(
-    run: Path,
-    recipe: Recipe,
-    dataset: Dataset,
-    device: torch.device,
-    precision: torch.dtype,
-    workers: int,
-    log_every: int,
-    quiet: bool,
-) -> None:
-    train = read_split(dataset, "train", ("image", "energy"))
-    loader, sampler = pair_loader(train["image"], train["energy"], recipe.seed, recipe.batch, workers)
-    encoder = create(recipe.dim, recipe.seed).to(device)
-    objective = OBJECTIVES[recipe.method]
-    optimiser = torch.optim.SGD(
-        encoder.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    )
-    total = recipe.epochs * len(sampler)
-    facts = _facts(recipe, dataset, device, precision)
-    runs.write_run(run, {**facts, "status": "running"})
-    began = time.monotonic()
-    step = 0
-    with open(run / "metrics.csv", "w", newline="", encoding="utf-8") as file:
-        log = csv.writer(file, lineterminator="\n")
-        log.writerow(runs.METRICS)
-        report = Progress(f"{dataset.name} {recipe.label} seed {recipe.seed}", total, quiet)
-        encoder.train()
-        for epoch in range(recipe.epochs):
-            sampler.epoch = epoch
-            for first, second, energy in loader:
-                rate = learning_rate(recipe, step, len(sampler))
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                first, second, energy = first.to(device), second.to(device), energy.to(device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-                    # Each view by itself, so that BatchNorm sees them apart, as the authors did.
-                    x, y = encoder(first), encoder(second)
-                loss = objective(x, y, energy, recipe)
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), recipe.clip_norm)
-                optimiser.step()
-                step += 1
-                if step % log_every == 0 or step == total:
-                    speed = 2 * recipe.batch * step / (time.monotonic() - began)
-                    row = (step, epoch, loss.item(), rate, norm.item(), round(speed, 1))
-                    if not (math.isfinite(row[2]) and math.isfinite(row[4])):
-                        reason = f"loss {row[2]}, gradient norm {row[4]} at step {step}; expected finite numbers"
-                        runs.write_run(run, {**facts, "status": "failed", "reason": reason})
-                        raise TrainingFailed(f"{run} failed: {reason}")
-                    log.writerow(row)
-                    file.flush()
-                    report(step, epoch, row[2], speed)
-        report.close()
-    seconds = time.monotonic() - began
-    _save(run, encoder, recipe, dataset, facts, device)
-    ended = {"train_seconds": round(seconds, 2), "images_per_second": round(2 * recipe.batch * total / seconds, 1)}
-    runs.write_run(run, {**facts, "status": "complete", "ended": _now(), **ended})
+def _refuse_other(run: Path, held: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
+    found = {**held["recipe"], "dataset digest": held["dataset"]["digest"]}
+    wrong = differences(found, {**asdict(recipe), "dataset digest": dataset.digest})
+    if wrong:
+        raise ValueError(f"{run} holds a run with {wrong[0]}; choose another --out")
 
 
-def _save(
-    run: Path, encoder: Encoder, recipe: Recipe, dataset: Dataset, facts: dict[str, Any], device: torch.device
-) -> None:
-    """Write the encoder and the embeddings of the test split."""
-    weights = {name: value.cpu().contiguous() for name, value in encoder.resnet.state_dict().items()}
-    runs.write_whole(run / "encoder.safetensors", lambda path: save_file(weights, path))
-    test = read_split(dataset, "test", ("image", *LABELS))
-    embedding = embed(encoder, test["image"], device)
-    labels = {name: test[name] for name in LABELS}
-    seen = runs.train_attributes(facts["dataset"], recipe, facts["recipe"])
-    path = run / "embeddings" / f"{dataset.name}-test.h5"
-    runs.write_embeddings(path, embedding, labels, {**runs.data_attributes(dataset, "test"), **seen})
+def _warn_of_changes(held: dict[str, Any] | None, state: State) -> None:
+    before = (held or {}).get("environment", {})
+    changed = [key for key in _BITWISE if before and before.get(key) != state.facts["environment"].get(key)]
+    if changed and state.leads and (state.run / "checkpoint.pt").exists():
+        now = state.facts["environment"]
+        said = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in changed)
+        print(f"going on elsewhere ({said}): the last bits may differ from an uninterrupted run", file=sys.stderr)
 
 
-def _facts(recipe: Recipe, dataset: Dataset, device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+def _facts(
+    recipe: Recipe, dataset: Dataset, device: torch.device, precision: torch.dtype, here: World
+) -> dict[str, Any]:
     environment = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "device_type": device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
+        "world": here.size,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},
     }
@@ -177,25 +343,3 @@ def _facts(recipe: Recipe, dataset: Dataset, device: torch.device, precision: to
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-class Progress:
-    """Steps done, on stderr: a bar on a terminal, elsewhere a plain line every half minute."""
-
-    def __init__(self, what: str, total: int, quiet: bool) -> None:
-        self.what, self.total, self.quiet = what, total, quiet
-        self.bar = tqdm(total=total, desc=what, unit="step", disable=quiet or not sys.stderr.isatty(), leave=False)
-        self.said = time.monotonic()
-
-    def __call__(self, step: int, epoch: int, loss: float, speed: float) -> None:
-        """Say how far training is; `speed` in images/s."""
-        self.bar.update(step - self.bar.n)
-        self.bar.set_postfix(loss=f"{loss:.4f}", images_per_s=f"{speed:.0f}")
-        if self.bar.disable and not self.quiet and time.monotonic() - self.said >= 30:
-            self.said = time.monotonic()
-            line = f"{self.what}: step {step} of {self.total}, epoch {epoch}, loss {loss:.4f}, {speed:.0f} images/s"
-            print(line, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        self.bar.close()

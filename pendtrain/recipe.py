@@ -1,14 +1,30 @@
-"""Every setting of a training run in one frozen dataclass, with Fig. 16 of the paper as defaults."""
+"""Every setting of a training run in one frozen dataclass, with Fig. 16 of the paper as defaults.
+
+Protocols: `paper` as the text says; `original` as the authors' program did where that differs: pairs are
+drawn with replacement, so both views may be one image, and supervised training sees the first view only.
+"""
 
 import math
-from dataclasses import dataclass, fields
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
 
 METHODS = ("contrastive", "supervised")
+PROTOCOLS = ("paper", "original")
+SIMILARITIES = ("euclidean", "cosine")
+LOSSES = ("mse", "l1", "spearman")
+# Settings that only one method looks at.
+ONLY_FOR = {"similarity": "contrastive", "temperature": "contrastive", "decoupled": "contrastive", "loss": "supervised"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The scientific settings of a run: equal recipes on equal data are the same experiment."""
+    """The scientific settings of a run: equal recipes on equal data are the same experiment.
+
+    Raises ValueError on construction, naming the setting, its value and what was expected.
+    """
 
     method: str = "contrastive"
     dim: int = 1
@@ -18,9 +34,16 @@ class Recipe:
     epochs: int = 100
     """Every epoch shows each pendulum once, as one pair of images."""
     batch: int = 512
-    """Pendulums a step, so twice as many images."""
+    """Pendulums a step, so twice as many images; the sum over all processes."""
+    protocol: str = "paper"
+    similarity: str = "euclidean"
+    """Of contrastive training: −‖x − y‖², or the cosine of x and y (Fig. 15)."""
     temperature: float = 0.1
-    """τ of InfoNCE, in units of squared embedding distance."""
+    """τ of InfoNCE: a squared embedding distance, or a cosine."""
+    decoupled: bool = False
+    """Leave the positive pair out of the denominator, as the paper's formula does."""
+    loss: str = "mse"
+    """Of supervised training: mse, l1, or spearman (a differentiable rank correlation; App. A.1)."""
     learning_rate: float = 0.02
     """Peak rate per 256 pendulums of batch (linear scaling, Goyal et al. 2017): .04 at batch 512."""
     warmup_epochs: int = 5
@@ -32,30 +55,69 @@ class Recipe:
     """Largest norm of the whole gradient."""
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}[type(field.default)]
+            if not isinstance(value, kinds) or (isinstance(value, bool) and field.default is not False):
+                raise ValueError(f"{field.name} is {value!r}, expected {type(field.default).__name__}")
         checks = (
             ("method", self.method in METHODS, " or ".join(METHODS)),
             ("dim", 1 <= self.dim <= 4096, "1 to 4096"),
             ("seed", 0 <= self.seed < 2**63, "0 to 2^63 - 1"),
             ("epochs", 1 <= self.epochs <= 10**6, "1 to 1,000,000"),
             ("batch", 2 <= self.batch <= 10**6, "2 to 1,000,000 (a pair needs another to differ from)"),
+            ("protocol", self.protocol in PROTOCOLS, " or ".join(PROTOCOLS)),
+            ("similarity", self.similarity in SIMILARITIES, " or ".join(SIMILARITIES)),
             ("temperature", 0 < self.temperature < math.inf, "above 0"),
+            ("loss", self.loss in LOSSES, ", ".join(LOSSES)),
             ("learning_rate", 0 < self.learning_rate < math.inf, "above 0"),
             ("warmup_epochs", 0 <= self.warmup_epochs <= 10**6, "0 or more"),
             ("momentum", 0 <= self.momentum < 1, "0 to below 1"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
             ("clip_norm", self.clip_norm > 0, "above 0"),
+            ("dim", self.similarity != "cosine" or self.dim >= 2, "2 or more with similarity cosine"),
         )
         for name, ok, expected in checks:
             if not ok:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {expected}")
+        for name, method in ONLY_FOR.items():
+            if method != self.method and getattr(self, name) != getattr(Recipe, name):
+                raise ValueError(f"{name} is {getattr(self, name)}, which only {method} training looks at")
 
     @property
     def label(self) -> str:
         """Directory name of the method: `contrastive-d1`, then whatever differs from the defaults."""
         shown = [f.name for f in fields(self) if f.name not in ("method", "dim", "seed")]
         differing = [(name, getattr(self, name)) for name in shown if getattr(self, name) != getattr(Recipe, name)]
-        parts = [f"{name.replace('_', '-')}-{value}" for name, value in differing]
-        return "-".join([f"{self.method}-d{self.dim}", *parts])
+        parts = [name if value is True else f"{name}-{value}" for name, value in differing]
+        return "-".join([f"{self.method}-d{self.dim}", *parts]).replace("_", "-")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file, a key each. Raises ValueError for unknown keys, OSError if unreadable."""
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{path} is not TOML: {problem}") from None
+    known = [field.name for field in fields(Recipe)]
+    for key in given:
+        if key not in known:
+            raise ValueError(f"{path} sets {key}, expected one of {', '.join(known)}")
+    return given
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML that `read_toml` reads back."""
+    texts = {
+        name: str(value).lower() if isinstance(value, bool) else repr(value) for name, value in asdict(recipe).items()
+    }
+    return "".join(f"{name} = {text}\n" for name, text in texts.items()).replace("'", '"')
+
+
+def differences(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """`key: held, wanted` for every setting in which two recipes (as mappings) differ."""
+    keys = sorted(held.keys() | wanted.keys())
+    return [f"{key} {held.get(key)}, expected {wanted.get(key)}" for key in keys if held.get(key) != wanted.get(key)]
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

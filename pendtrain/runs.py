@@ -3,11 +3,12 @@
     runs/<dataset name>/<label>/seed-<n>/
         run.json              format, format_version, status, recipe, dataset, environment, times
         metrics.csv           step, epoch, loss, learning_rate, gradient_norm, images_per_second
+        checkpoint.pt         latest full state while the run is not complete; see checkpoint.py
         encoder.safetensors   state_dict of torchvision.models.resnet18(num_classes=dim)
         embeddings/<dataset name>-<split>.h5
 
-`status` is `running`, `complete` or `failed` (then `reason` says why). `run.json` says `complete` only
-when everything else stands. A directory without it is not a run.
+`status` is `running`, `stopped` (by a signal), `complete` or `failed` (then `reason` says why).
+`run.json` says `complete` only when everything else stands. A directory without it is not a run.
 
 An embeddings file, format "pendulum-embedding" version 1, is HDF5 with root datasets
 
@@ -26,6 +27,7 @@ Only `embedding`, `energy` and the format attributes are needed to score a file.
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +118,25 @@ def data_attributes(dataset: Dataset, split: str) -> dict[str, Any]:
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
     """What `run.json` keeps of the dataset a run was trained on."""
     kept = ("name", "variant", "parameters", "protocol", "seed", "gaps", "image_size", "content_version")
-    return {**{key: dataset.manifest[key] for key in kept}, "digest": dataset.digest}
+    facts = {key: dataset.manifest[key] for key in kept}
+    return {**facts, "digest": dataset.digest, "directory": str(dataset.directory.resolve())}
 
 
-def train_attributes(dataset: Mapping[str, Any], recipe: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
+def embeddings_path(run: Path, dataset: Dataset, split: str) -> Path:
+    """Where the embeddings of a split go."""
+    return run / "embeddings" / f"{dataset.name}-{split}.h5"
+
+
+def embedded_digest(path: Path) -> str:
+    """Content digest of the dataset an embeddings file is of; empty where the file cannot say."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("data_digest", ""))
+    except OSError:
+        return ""
+
+
+def train_attributes(dataset: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
     """What the encoder had seen, as `train_*` attributes; `dataset` as `dataset_facts` gives it."""
     return {
         "train_name": dataset["name"],
@@ -133,5 +150,5 @@ def train_attributes(dataset: Mapping[str, Any], recipe: Recipe, settings: Mappi
         "train_dim": recipe.dim,
         "train_seed": recipe.seed,
         "train_label": recipe.label,
-        "train_recipe": dict(settings),
+        "train_recipe": asdict(recipe),
     }

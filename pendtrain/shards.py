@@ -1,12 +1,15 @@
 """Opens a dataset directory, checks it against its manifest, reads a split into NumPy arrays.
 
-Reads format "pendulum-dataset" version 1: a directory with `dataset.json`, whose shards are HDF5 files
-with one root dataset per field, pendulums first. See the manifest's `fields` for their meaning.
+Reads format "pendulum-dataset" version 1: a directory with `dataset.json` and shards. In an HDF5 shard
+every root dataset is a field, pendulums first; in a tar shard a pendulum is `<key>.image.npy` and
+`<key>.json`. The manifest's `fields` say what they mean.
 """
 
 import hashlib
+import io
 import json
 import re
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +60,7 @@ def open_dataset(path: Path) -> Dataset:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         found = (manifest["format"], manifest["format_version"])
         if found == (FORMAT, FORMAT_VERSION):
-            _ = manifest["name"], manifest["splits"], manifest["digest"]["content"]
+            _ = manifest["name"], manifest["splits"], manifest["digest"]["content"], manifest["image_size"]
             _ = [(s["file"], s["split"], s["first"], s["records"], s["bytes"], s["sha256"]) for s in manifest["shards"]]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{manifest_path} is not a dataset manifest: {problem!r}") from None
@@ -102,31 +105,122 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
 
     Raises ValueError where the split or a field is missing or of another dtype or length.
     """
-    if split not in dataset.manifest["splits"]:
-        raise ValueError(f"split is {split!r}, expected one of {', '.join(dataset.manifest['splits'])}")
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in fields}
-    for shard in dataset.shards(split):
+    for shard in split_shards(dataset, split):
         path = dataset.directory / _plain(shard["file"])
+        read = _read_tar if path.suffix == ".tar" else _read_hdf5
         try:
-            with h5py.File(path, "r") as file:
-                for name in fields:
-                    parts[name].append(_column(file, name, shard["records"], dataset.manifest["fields"][name], path))
-        except OSError as problem:
-            raise ValueError(f"shard {path} cannot be read: {problem}") from None
-    if not parts[fields[0]]:
-        raise ValueError(f"{dataset.directory} has no shards of split {split!r}")
+            columns = read(path, fields, dataset.manifest["fields"])
+        except (OSError, KeyError, TypeError, tarfile.TarError, RuntimeError) as problem:
+            raise ValueError(f"shard {path} cannot be read: {problem!r}") from None
+        for name, column in columns.items():
+            described = dataset.manifest["fields"][name]
+            expected = (described["dtype"], len(described["shape"]), shard["records"])
+            found = (str(column.dtype), column.ndim, len(column))
+            if found != expected:
+                raise ValueError(f"field {name} of shard {path} is (dtype, axes, records) {found}, expected {expected}")
+            parts[name].append(column)
     return {name: np.concatenate(columns) for name, columns in parts.items()}
 
 
-def _column(file: h5py.File, name: str, records: int, described: Mapping[str, Any], path: Path) -> NDArray[Any]:
+def split_shards(dataset: Dataset, split: str) -> list[Mapping[str, Any]]:
+    """Manifest entries of a split's shards, in order. Raises ValueError where there are none."""
+    if split not in dataset.manifest["splits"]:
+        raise ValueError(f"split is {split!r}, expected one of {', '.join(dataset.manifest['splits'])}")
+    shards = dataset.shards(split)
+    if not shards:
+        raise ValueError(f"{dataset.directory} has no shards of split {split!r}")
+    return shards
+
+
+def image_shape(dataset: Dataset, split: str) -> tuple[int, ...]:
+    """(pendulums, images, S, S, 3) of a split, from the manifest."""
+    facts, size = dataset.manifest["splits"][split], dataset.manifest["image_size"]
+    return (facts["pendulums"], facts["images"], size, size, 3)
+
+
+def _read_hdf5(path: Path, fields: tuple[str, ...], _: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    with h5py.File(path, "r") as file:
+        return {name: np.asarray(_dataset(file, name)[()]) for name in fields}
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     column = file.get(name)
     if not isinstance(column, h5py.Dataset):
-        raise ValueError(f"shard {path} has no field {name}")
-    expected = (described["dtype"], len(described["shape"]), records)
-    found = (str(column.dtype), column.ndim, column.shape[0] if column.ndim else 0)
-    if found != expected:
-        raise ValueError(f"field {name} of shard {path} is (dtype, axes, records) {found}, expected {expected}")
-    return np.asarray(column[()])
+        raise KeyError(f"no field {name}")
+    return column
+
+
+def _read_tar(path: Path, fields: tuple[str, ...], described: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    rows: dict[str, list[Any]] = {name: [] for name in fields}
+    others = [name for name in fields if name != "image"]
+    with open(path, "rb") as file:
+        for suffix, start, size in _members(path):
+            file.seek(start)
+            if suffix == "image.npy" and "image" in fields:
+                rows["image"].append(np.load(io.BytesIO(file.read(size)), allow_pickle=False))
+            elif suffix == "json" and others:
+                record = json.loads(file.read(size))
+                for name in others:
+                    rows[name].append(record[name])
+    return {name: np.array(values, described[name]["dtype"]) for name, values in rows.items()}
+
+
+def _members(path: Path) -> list[tuple[str, int, int]]:
+    """Suffix, offset and size of every member of a tar shard, in order."""
+    with tarfile.open(path, "r:") as file:
+        return [(member.name.partition(".")[2], member.offset_data, member.size) for member in file]
+
+
+class DiskImages:
+    """Pictures of a split left on disk and read by pendulum, for datasets larger than memory allows.
+
+    An HDF5 shard is chunked by pendulum; a tar shard is indexed once and then read by offset. Files are
+    opened by the process that reads them, so loader workers each have their own.
+    """
+
+    def __init__(self, dataset: Dataset, split: str) -> None:
+        self.shape = image_shape(dataset, split)
+        shards = split_shards(dataset, split)
+        self.paths = [dataset.directory / _plain(shard["file"]) for shard in shards]
+        self.first = np.array([shard["first"] for shard in shards])
+        self.offsets = [
+            [start for suffix, start, _ in _members(path) if suffix == "image.npy"] if path.suffix == ".tar" else None
+            for path in self.paths
+        ]
+        self._open: dict[int, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
+    def __getitem__(self, where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.uint8]:
+        """Pictures (B, S, S, 3) of pendulums (B,) and image numbers (B,)."""
+        return np.stack([self.pendulum(int(p))[i] for p, i in zip(*where, strict=True)])
+
+    def pendulum(self, number: int) -> NDArray[np.uint8]:
+        """All pictures (T, S, S, 3) of one pendulum."""
+        shard = int(np.searchsorted(self.first, number, side="right")) - 1
+        local = number - int(self.first[shard])
+        offsets = self.offsets[shard]
+        if offsets is None:
+            if shard not in self._open:
+                self._open[shard] = h5py.File(self.paths[shard], "r")["image"]
+            return np.asarray(self._open[shard][local], np.uint8)
+        if shard not in self._open:
+            self._open[shard] = open(self.paths[shard], "rb")  # noqa: SIM115 - stays open for the next pendulum
+        self._open[shard].seek(offsets[local])
+        return np.asarray(np.lib.format.read_array(self._open[shard], allow_pickle=False), np.uint8)
+
+
+def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | DiskImages:
+    """Pictures of a split, in memory where they fit into `cache` bytes, else left on disk."""
+    shape = image_shape(dataset, split)
+    if int(np.prod(shape, dtype=np.int64)) > cache:
+        return DiskImages(dataset, split)
+    image: NDArray[np.uint8] = read_split(dataset, split, ("image",))["image"]
+    if image.shape != shape:
+        raise ValueError(f"images of {dataset.directory} have shape {image.shape}, expected {shape} by the manifest")
+    return image
 
 
 def _plain(name: str) -> str:

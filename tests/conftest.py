@@ -21,10 +21,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete contrastive run of 2 epochs on `small`."""
-    from pendtrain.fit import fit
+    from pendtrain.fit import Settings, fit
     from pendtrain.recipe import Recipe
 
-    run, _ = fit(small, Recipe(epochs=2, batch=16), tmp_path_factory.mktemp("runs"), log_every=1, quiet=True)
+    out = tmp_path_factory.mktemp("runs")
+    run, _ = fit(small, Recipe(epochs=2, batch=16), out, Settings(log_every=1, quiet=True))
     return run
 
 

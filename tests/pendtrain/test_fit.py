@@ -15,7 +15,7 @@ from torchvision.models import resnet18
 
 from pendtrain.embed import distinct, embed
 from pendtrain.encoder import create
-from pendtrain.fit import TrainingFailed, fit
+from pendtrain.fit import Settings, TrainingFailed, fit
 from pendtrain.recipe import Recipe
 from pendtrain.shards import check_files, open_dataset, read_split
 
@@ -79,15 +79,17 @@ def test_each_different_image_is_embedded_once() -> None:
 
 
 def test_same_seed_same_weights_other_seed_other_weights(small: Path, tmp_path: Path) -> None:
-    runs = [fit(small, replace(TINY, seed=s), tmp_path / str(k), quiet=True)[0] for k, s in enumerate((0, 0, 1))]
+    runs = [
+        fit(small, replace(TINY, seed=s), tmp_path / str(k), Settings(quiet=True))[0] for k, s in enumerate((0, 0, 1))
+    ]
     one, two, other = (sha(run / "encoder.safetensors") for run in runs)
     assert one == two
     assert one != other
 
 
 def test_worker_count_changes_nothing(small: Path, tmp_path: Path) -> None:
-    alone, _ = fit(small, TINY, tmp_path / "alone", quiet=True)
-    script = f"from pathlib import Path; from pendtrain.fit import fit; from pendtrain.recipe import Recipe; fit(Path({str(small)!r}), Recipe(epochs=1, batch=20), Path({str(tmp_path / 'two')!r}), workers=2, quiet=True)"  # noqa: E501
+    alone, _ = fit(small, TINY, tmp_path / "alone", Settings(quiet=True))
+    script = f"from pathlib import Path; from pendtrain.fit import Settings, fit; from pendtrain.recipe import Recipe; fit(Path({str(small)!r}), Recipe(epochs=1, batch=20), Path({str(tmp_path / 'two')!r}), Settings(workers=2, quiet=True))"  # noqa: E501
     import subprocess
     import sys
 
@@ -98,16 +100,19 @@ def test_worker_count_changes_nothing(small: Path, tmp_path: Path) -> None:
 
 
 def test_same_command_finds_its_own_run(small: Path, tmp_path: Path) -> None:
-    run, trained = fit(small, TINY, tmp_path, quiet=True)
+    run, trained = fit(small, TINY, tmp_path, Settings(quiet=True))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
     assert trained
-    assert fit(small, TINY, tmp_path, quiet=True) == (run, False)
+    assert fit(small, TINY, tmp_path, Settings(quiet=True)) == (run, False)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_supervised_learns_energies_that_it_is_told(small: Path, tmp_path: Path) -> None:
     run, _ = fit(
-        small, Recipe(method="supervised", epochs=40, batch=20, learning_rate=0.2), tmp_path, log_every=1, quiet=True
+        small,
+        Recipe(method="supervised", epochs=40, batch=20, learning_rate=0.2),
+        tmp_path,
+        Settings(log_every=1, quiet=True),
     )
     with open(run / "metrics.csv", newline="") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
@@ -121,7 +126,7 @@ def test_a_loss_that_explodes_marks_the_run_failed(
 
     monkeypatch.setitem(objectives.OBJECTIVES, "contrastive", lambda x, *_: x.sum() * float("nan"))
     with pytest.raises(TrainingFailed, match=r"loss nan.*at step 2; expected finite numbers"):
-        fit(small, TINY, tmp_path, quiet=True)
+        fit(small, TINY, tmp_path, Settings(quiet=True))
     run = next(tmp_path.rglob("run.json"))
     assert json.loads(run.read_text())["status"] == "failed"
     assert not (run.parent / "encoder.safetensors").exists()

@@ -1,0 +1,73 @@
+"""One run over several GPUs or hosts, as `torchrun` starts it: `torchrun --nproc-per-node 4 -m pendtrain fit …`.
+
+Every process embeds its part of the batch; embeddings and energies are gathered from all of them with
+gradient, so each computes the loss of the whole batch. Its gradient with respect to one process's
+embeddings then comes back once from every process, and DistributedDataParallel's mean over processes
+makes of it exactly the gradient of one process on the joined batch.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
+
+
+@dataclass(frozen=True)
+class World:
+    """The place of this process among all: `rank` of `size`, `local` being its number on this host."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Rows of all processes in the order of their ranks, with gradient: (B/size, …) → (B, …)."""
+        return rows if self.size == 1 else torch.cat(all_gather(rows))  # type: ignore[no-untyped-call]
+
+    def wrap(self, encoder: nn.Module, device: torch.device) -> nn.Module:
+        """The encoder as training calls it: as it is, or synchronised over processes.
+
+        BatchNorm statistics are synchronised on CUDA, where torch can; elsewhere each process
+        normalises by its own part of the batch.
+        """
+        if self.size == 1:
+            return encoder
+        if device.type == "cuda":
+            encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)  # type: ignore[no-untyped-call]
+        devices = [device.index] if device.type == "cuda" else None
+        # Buffers are left alone between the two forward passes of a step; the leading process's are saved.
+        return nn.parallel.DistributedDataParallel(encoder, device_ids=devices, broadcast_buffers=False)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process, so that all stop at the same step."""
+        if self.size == 1:
+            return flag
+        total = torch.tensor([float(flag)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+        dist.all_reduce(total)
+        return bool(total.item() > 0)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def world(device: torch.device) -> Iterator[World]:
+    """The processes `torchrun` started, or this one alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield World()
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), local)
+    finally:
+        dist.destroy_process_group()

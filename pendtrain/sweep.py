@@ -1,0 +1,123 @@
+"""Many runs: every dataset × method × dim × seed, planned first, then one after another or side by side."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pendtrain import runs
+from pendtrain.recipe import ONLY_FOR, Recipe
+from pendtrain.shards import image_shape, open_dataset
+
+ASSUMED_SPEED = 1000.0  # images/s at 32 pixels, where no finished run tells better
+_STATES = {"complete": "complete", "running": "to go on", "stopped": "to go on", "failed": "to go on"}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a sweep: picklable, and enough to run it anywhere that sees the same files."""
+
+    shards: Path
+    recipe: Recipe
+    out: Path
+    run: Path
+    state: str
+    images: int
+
+    def execute(self, settings: dict[str, Any], threads: int) -> tuple[str, str]:
+        """Train; returns the outcome (`complete`, `failed`, `stopped`, `refused`) and what to say of it."""
+        import torch
+
+        from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
+
+        if threads:
+            torch.set_num_threads(threads)
+        try:
+            fit(self.shards, self.recipe, self.out, Settings(**settings))
+        except TrainingFailed as problem:
+            return "failed", str(problem)
+        except Stopped as problem:
+            return "stopped", str(problem)
+        except (ValueError, OSError) as problem:
+            return "refused", str(problem)
+        return "complete", str(self.run)
+
+
+def plan(
+    paths: Sequence[Path],
+    out: Path,
+    methods: Sequence[str],
+    dims: Sequence[int],
+    seeds: int,
+    settings: dict[str, Any],
+) -> list[Planned]:
+    """The runs a sweep asks for, in order: seeds outermost, so that every condition has one early.
+
+    Files among `paths` are passed over. Settings that only one method looks at go to that method alone.
+    Raises ValueError where nothing is left, or a dataset or setting is refused.
+    """
+    folders = [path for path in paths if path.is_dir() or not path.exists()]
+    if not folders:
+        raise ValueError(f"no dataset directory among {', '.join(map(str, paths))}")
+    if seeds < 1:
+        raise ValueError(f"seeds is {seeds}, expected 1 or more")
+    datasets = [(path, open_dataset(path)) for path in folders]
+    planned = []
+    for seed, (path, dataset), method, dim in product(range(seeds), datasets, methods, dims):
+        own = {key: value for key, value in settings.items() if ONLY_FOR.get(key, method) == method}
+        recipe = Recipe(**{**own, "method": method, "dim": dim, "seed": seed})
+        run = runs.directory(out, dataset.name, recipe)
+        held = runs.read_run(run)
+        state = _STATES.get(held["status"], "new") if held else "new"
+        pendulums = image_shape(dataset, "train")[0]
+        images = 2 * recipe.batch * recipe.epochs * (pendulums // recipe.batch)
+        planned.append(Planned(path.resolve(), recipe, out.resolve(), run, state, images))
+    return planned
+
+
+def estimated_seconds(planned: Sequence[Planned], jobs: int) -> tuple[float, str]:
+    """Time the runs that are not complete will take, and what the guess rests on."""
+    speeds = []
+    for path in {entry.out for entry in planned}:
+        for description in path.rglob("run.json"):
+            try:
+                held = runs.read_run(description.parent) or {}
+            except ValueError:
+                continue
+            if held.get("status") == "complete" and held.get("images_per_second"):
+                speeds.append(float(held["images_per_second"]))
+    speed = sorted(speeds)[len(speeds) // 2] if speeds else ASSUMED_SPEED
+    basis = f"median of {len(speeds)} finished runs" if speeds else "assumed, no finished run to go by"
+    seconds = sum(entry.images for entry in planned if entry.state != "complete") / speed
+    return seconds / max(1, jobs if speeds else 1), f"{speed:.0f} images/s, {basis}"
+
+
+def execute(
+    planned: Sequence[Planned], settings: dict[str, Any], jobs: int, executor: Callable[[], Executor] | None = None
+) -> Iterator[tuple[Planned, str, str]]:
+    """Run what is not complete; yields each run with its outcome as it ends. One failing does not stop others.
+
+    `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot.
+    """
+    waiting = [entry for entry in planned if entry.state != "complete"]
+    threads = 0 if executor else max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    make = executor or (lambda: ProcessPoolExecutor(jobs, context))
+    if not waiting:
+        return
+    with make() as pool:
+        pending = {pool.submit(Planned.execute, entry, settings, threads): entry for entry in waiting}
+        try:
+            for future in as_completed(pending):
+                try:
+                    outcome, text = future.result()
+                except Exception as problem:  # a worker that died takes only its own run along
+                    outcome, text = "failed", f"{pending[future].run}: {problem!r}"
+                yield pending[future], outcome, text
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
