@@ -5,6 +5,7 @@
 on: weights and BatchNorm statistics, optimiser, position, torch's generator, and what it belongs to.
 """
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ def save(
         "optimiser": optimiser.state_dict(),
         "generator": torch.get_rng_state(),
     }
-    write_whole(path, lambda temporary: torch.save(state, temporary))
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getbuffer())
 
 
 def restore(path: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """One training run, top to bottom: dataset → pairs → encoder → run directory."""
 
 import csv
+import io
 import math
 import os
 import platform
@@ -18,7 +19,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 
 from pendtrain import checkpoint, runs
 from pendtrain.device import choose_device, choose_precision
@@ -199,7 +200,7 @@ def _stop(state: State, step: int, total: int) -> None:
 def _save(state: State, encoder: Encoder) -> None:
     """Write the encoder and the embeddings of the test split; then, and only then, the run is complete."""
     weights = {name: value.cpu().contiguous() for name, value in encoder.resnet.state_dict().items()}
-    runs.write_whole(state.run / "encoder.safetensors", lambda path: save_file(weights, path))
+    runs.write_whole(state.run / "encoder.safetensors", serialised(weights))
     trained_on = state.facts["dataset"]
     write_embeddings(state.run, encoder, state.recipe, trained_on, state.dataset, "test", state.device)
     state.write("complete", ended=_now())
@@ -246,11 +247,9 @@ class Metrics:
             with open(path, newline="", encoding="utf-8") as file:
                 kept = [row for row in list(csv.reader(file))[1:] if row and row[0].isdecimal() and int(row[0]) <= step]
 
-        def rewrite(temporary: Path) -> None:
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows([runs.METRICS, *kept])
-
-        runs.write_whole(path, rewrite)
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([runs.METRICS, *kept])
+        runs.write_whole(path, table.getvalue().encode())
         file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
         log = csv.writer(file, lineterminator="\n")
 

@@ -26,7 +26,7 @@ Only `embedding`, `energy` and the format attributes are needed to score a file.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,21 @@ def directory(out: Path, dataset_name: str, recipe: Recipe) -> Path:
     return out / dataset_name / recipe.label / f"seed-{recipe.seed}"
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a temporary file in the same folder, flush it to disk, rename it to `path`."""
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write to a temporary name in the same folder, flush to disk, rename. Raises OSError naming `path`.
+
+    Everything is serialised in memory first: the libraries themselves meet a full disk with a crash or
+    an error of their own kind.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -63,7 +70,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json` whole or not at all."""
     text = json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, **content}, indent=2)
-    write_whole(run / "run.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    write_whole(run / "run.json", (text + "\n").encode())
 
 
 def read_run(run: Path) -> dict[str, Any] | None:
@@ -86,17 +93,16 @@ def write_embeddings(
     path: Path, embedding: NDArray[np.float32], labels: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
 ) -> None:
     """Write an embeddings file whole or not at all; see the module's docstring for the format."""
-
-    def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            for name, column in {"embedding": embedding, **labels}.items():
-                file.create_dataset(name, data=column, track_times=False)
-            file.attrs["format"], file.attrs["format_version"] = EMBEDDING_FORMAT, EMBEDDING_VERSION
-            for key, value in attributes.items():
-                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, write)
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        for name, column in {"embedding": embedding, **labels}.items():
+            file.create_dataset(name, data=column, track_times=False)
+        file.attrs["format"], file.attrs["format_version"] = EMBEDDING_FORMAT, EMBEDDING_VERSION
+        for key, value in attributes.items():
+            file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+        file.flush()
+        content = file.id.get_file_image()
+    write_whole(path, content)
 
 
 def data_attributes(dataset: Dataset, split: str) -> dict[str, Any]:

@@ -185,7 +185,9 @@ class DiskImages:
         self.paths = [dataset.directory / _plain(shard["file"]) for shard in shards]
         self.first = np.array([shard["first"] for shard in shards])
         self.offsets = [
-            [start for suffix, start, _ in _members(path) if suffix == "image.npy"] if path.suffix == ".tar" else None
+            [(start, start + size) for suffix, start, size in _members(path) if suffix == "image.npy"]
+            if path.suffix == ".tar"
+            else None
             for path in self.paths
         ]
         self._open: dict[int, Any] = {}
@@ -207,9 +209,10 @@ class DiskImages:
                 self._open[shard] = h5py.File(self.paths[shard], "r")["image"]
             return np.asarray(self._open[shard][local], np.uint8)
         if shard not in self._open:
-            self._open[shard] = open(self.paths[shard], "rb")  # noqa: SIM115 - stays open for the next pendulum
-        self._open[shard].seek(offsets[local])
-        return np.asarray(np.lib.format.read_array(self._open[shard], allow_pickle=False), np.uint8)
+            self._open[shard] = np.memmap(self.paths[shard], np.uint8, "r")
+        start, end = offsets[local]
+        content = io.BytesIO(self._open[shard][start:end].tobytes())
+        return np.asarray(np.load(content, allow_pickle=False), np.uint8)
 
 
 def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | DiskImages:

@@ -119,7 +119,7 @@ def test_sigterm_stops_with_its_own_code_and_resumes(tmp_path: Path) -> None:
 
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
-    arguments = ["--out", str(tmp_path), "--pendulums", "1500", "--quiet"]
+    arguments = ["--out", str(tmp_path), "--pendulums", "12000", "--quiet"]
     first = subprocess.Popen([sys.executable, "-m", "pendgen", "build", *arguments])
     while not list(tmp_path.rglob("plan.json")) and first.poll() is None:
         time.sleep(0.005)

@@ -63,3 +63,21 @@ def test_too_few_pendulums_or_images() -> None:
         pair_loader(*arrays(), seed=0, batch=512)
     with pytest.raises(ValueError, match="1 image of each pendulum, expected 2 or more"):
         pair_loader(*arrays(images=1), seed=0, batch=8)
+
+
+def test_original_protocol_draws_with_replacement() -> None:
+    rows = plan(0, 0, 20_000, 4, replacement=True)
+    assert np.mean(rows[:, 1] == rows[:, 2]) == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / 20_000))
+
+
+def test_processes_share_a_batch_and_a_run_begins_in_mid_epoch() -> None:
+    images, energies = arrays()
+    whole = [batch[0] for batch in pair_loader(images, energies, seed=1, batch=8)[0]]
+    parts = [list(pair_loader(images, energies, seed=1, batch=8, rank=rank, world=4)[0]) for rank in range(4)]
+    for number, batch in enumerate(whole):
+        assert torch.equal(batch, torch.cat([part[number][0] for part in parts]))
+    loader, sampler = pair_loader(images, energies, seed=1, batch=8)
+    sampler.start = 2
+    assert [batch[0].tolist() for batch in loader] == [whole[2].tolist()]
+    with pytest.raises(ValueError, match="batch is 8, expected a multiple of the 3 processes"):
+        pair_loader(images, energies, seed=1, batch=8, world=3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pendtrain.objectives import contrastive, squared_distances, supervised
+from pendtrain.objectives import contrastive, soft_ranks, squared_distances, supervised
 from pendtrain.recipe import Recipe, learning_rate
 
 R = Recipe()
@@ -56,6 +56,55 @@ def test_euclidean_laws() -> None:
     assert torch.allclose(contrastive(y, x, NONE, R), loss)  # order of the views
     hotter = Recipe(temperature=4 * R.temperature)
     assert torch.allclose(contrastive(2 * x, 2 * y, NONE, hotter), loss)  # temperature is a squared length
+
+
+def test_cosine_by_hand_and_its_laws() -> None:
+    recipe = Recipe(dim=2, similarity="cosine", temperature=0.5)
+    x = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
+    y = torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+    c = math.sqrt(0.5)
+    logits = torch.tensor([[c, 0.0], [c, 1.0]], dtype=torch.float64) / 0.5
+    expected = -(logits.log_softmax(1).diagonal().mean() + logits.log_softmax(0).diagonal().mean()) / 2
+    assert contrastive(x, y, NONE, recipe).item() == pytest.approx(expected.item(), rel=1e-12)
+    lengths = torch.tensor([[5.0], [0.1]], dtype=torch.float64)
+    assert torch.allclose(contrastive(x * lengths, y * 7, NONE, recipe), contrastive(x, y, NONE, recipe))
+
+
+def test_decoupled_leaves_the_positive_out() -> None:
+    recipe = Recipe(decoupled=True)
+    x, y = (v[:3, :1] for v in views())
+    logits = -((x - y.T) ** 2) / 0.1
+    rows = [-logits[i, i] + torch.logsumexp(logits[i, [j for j in range(3) if j != i]], 0) for i in range(3)]
+    columns = [-logits[i, i] + torch.logsumexp(logits[[j for j in range(3) if j != i], i], 0) for i in range(3)]
+    assert contrastive(x, y, NONE, recipe).item() == pytest.approx(float(sum(rows + columns)) / 6, rel=1e-12)
+    apart = torch.arange(5, dtype=torch.float64)[:, None]
+    losses = [contrastive(s * apart, s * apart, NONE, recipe).item() for s in (1.0, 10.0, 100.0)]
+    assert losses[0] > losses[1] > losses[2]  # no bound below: it pays to go on spreading
+    assert losses[2] < -1e4
+
+
+def test_absolute_error_and_original_protocol() -> None:
+    x, y, energy = torch.tensor([[0.5]]), torch.tensor([[0.1]]), torch.tensor([0.2])
+    l1 = Recipe(method="supervised", loss="l1")
+    assert supervised(x, y, energy, l1).item() == pytest.approx(0.2)
+    original = Recipe(method="supervised", protocol="original")
+    assert supervised(x, y, energy, original).item() == pytest.approx(0.09)
+
+
+def test_soft_ranks_approach_ranks_and_their_loss_spearman() -> None:
+    draw = torch.Generator().manual_seed(3)
+    values, energy = (torch.rand(40, dtype=torch.float64, generator=draw) for _ in range(2))
+    ranks = values.argsort().argsort().double() + 1.0
+    assert torch.allclose(soft_ranks(values, 1e-6), ranks, atol=1e-6)
+    assert torch.allclose(soft_ranks(3 * values - 5), soft_ranks(values))
+    assert soft_ranks(values).sum().item() == pytest.approx(40 * 41 / 2)
+    recipe = Recipe(method="supervised", loss="spearman")
+    exact = np.corrcoef(ranks, energy.argsort().argsort())[0, 1]
+    assert supervised(values[:, None], values[:, None], energy, recipe).item() == pytest.approx(1 - exact, abs=0.02)
+    assert supervised(energy[:, None], energy[:, None], energy, recipe).item() < 0.01
+    assert supervised(-energy[:, None], -energy[:, None], energy, recipe).item() > 1.99
+    x = values[:6, None].requires_grad_()
+    assert torch.autograd.gradcheck(lambda v: supervised(v, v, energy[:6], recipe), (x,))
 
 
 def test_distances_survive_large_offsets() -> None:

@@ -1,0 +1,85 @@
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Outcome = tuple[int, str, str]
+QUICK = ("--epochs", 1, "--batch", 20, "--quiet")
+
+
+def test_plan_estimate_and_dry_run(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    stray = tmp_path / "notes.txt"
+    stray.write_text("a file among the paths")
+    arguments = ("sweep", small, stray, "--dim", 1, "--dim", 2, "--seeds", 3, *QUICK, "--out", tmp_path / "runs")
+    code, out, _ = command("pendtrain", *arguments, "--dry-run")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[-1].startswith("12 runs, 12 to train, about 0.0 h (1000 images/s, assumed")
+    assert len({line for line in lines if line.startswith("new")}) == 12
+    assert not (tmp_path / "runs").exists()
+
+
+def test_sweep_trains_skips_and_goes_on_past_a_failure(
+    small: Path, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    runs = tmp_path / "runs"
+    broken = tmp_path / "broken" / "1.0.0"
+    shutil.copytree(small, broken)
+    text = (broken / "dataset.json").read_text().replace('"name": "vanilla"', '"name": "broken"')
+    (broken / "dataset.json").write_text(text)
+    (broken / "train-00000-of-00004.h5").write_bytes(b"")
+    arguments = ("sweep", broken, small, "--seeds", 1, *QUICK, "--out", runs)
+    code, _, err = command("pendtrain", *arguments)
+    assert code == 1
+    assert err.count("refused: shard") == 2
+    states = [json.loads(path.read_text())["status"] for path in sorted(runs.rglob("vanilla/**/run.json"))]
+    assert states == ["complete", "complete"]
+    code, out, _ = command("pendtrain", "sweep", small, "--seeds", 1, *QUICK, "--out", runs)
+    assert code == 0
+    assert "2 runs, 0 to train" in out
+
+
+def test_settings_of_one_method_go_to_that_method(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    arguments = ("sweep", small, "--seeds", 1, "--temperature", 0.5, "--loss", "l1", *QUICK, "--out", tmp_path)
+    _, out, _ = command("pendtrain", *arguments, "--dry-run")
+    assert "contrastive-d1-epochs-1-batch-20-temperature-0.5" in out
+    assert "supervised-d1-epochs-1-batch-20-loss-l1" in out
+
+
+def test_refuses(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    stray = tmp_path / "notes.txt"
+    stray.write_text("")
+    assert "no dataset directory among" in refused("pendtrain", "sweep", stray)
+    assert "seeds is 0, expected 1 or more" in refused("pendtrain", "sweep", small, "--seeds", 0)
+    assert "jobs is 0, expected 1 or more" in refused("pendtrain", "sweep", small, "--jobs", 0)
+
+
+def test_dask_workers_train(small: Path, tmp_path: Path) -> None:
+    """A real scheduler and two worker processes, started as a user would."""
+    pytest.importorskip("distributed")
+    dask, address = str(Path(sys.executable).parent / "dask"), tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    local = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address)]
+    worker = ["--scheduler-file", str(address), "--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
+    started = [subprocess.Popen([dask, "scheduler", *local], **quiet)]
+    try:
+        started += [subprocess.Popen([dask, "worker", *worker, "--no-nanny"], **quiet) for _ in range(2)]
+        deadline = time.monotonic() + 60
+        while not address.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        scheduler = json.loads(address.read_text())["address"]
+        command = [sys.executable, "-m", "pendtrain", "sweep", str(small), "--seeds", "1", *map(str, QUICK)]
+        command += ["--out", str(tmp_path / "runs"), "--scheduler", scheduler]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(timeout=30)
+    states = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("run.json")]
+    assert states == ["complete", "complete"]
