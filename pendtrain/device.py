@@ -1,6 +1,10 @@
-"""Where and how precisely to compute: device and precision from what the machine has."""
+"""Where and how precisely to compute: device, precision and place of the pictures, from what the machine has."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from pendtrain.shards import DiskImages
 
 
 def choose_device(name: str) -> torch.device:
@@ -28,3 +32,13 @@ def _native_bf16(device: torch.device) -> bool:
     # Where torch cannot tell (before 2.11), float32 is slower but never wrong.
     report: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(bool(report.get(name)) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
+def resident(images: NDArray[np.uint8] | DiskImages, device: torch.device) -> torch.Tensor | DiskImages:
+    """Pictures as a tensor on the GPU where they fit into half of its free memory, else where they are."""
+    if isinstance(images, DiskImages):
+        return images
+    held = torch.from_numpy(images)
+    if device.type == "cuda" and held.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+        return held.to(device)
+    return held

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import save as serialised
 
 from pendtrain import checkpoint, runs
-from pendtrain.device import choose_device, choose_precision
+from pendtrain.device import choose_device, choose_precision, resident
 from pendtrain.distributed import World, world
 from pendtrain.embed import write_embeddings
 from pendtrain.encoder import Encoder, create
@@ -128,7 +128,7 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
 
 def _train(state: State, precision: torch.dtype) -> Encoder:
     recipe, device, here = state.recipe, state.device, state.world
-    images = images_of(state.dataset, "train", state.settings.cache)
+    images = resident(images_of(state.dataset, "train", state.settings.cache), device)
     energies = read_split(state.dataset, "train", ("energy",))["energy"]
     original = recipe.protocol == "original"
     loader, sampler = pair_loader(

@@ -17,7 +17,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Images(Protocol):
-    """Pictures (P, T, S, S, 3) uint8, in memory or on disk, taken by pendulum and image number."""
+    """Pictures (P, T, S, S, 3) uint8 left on disk, taken by pendulum and image number."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,16 +44,25 @@ def plan(seed: int, epoch: int, pendulums: int, images: int, replacement: bool =
 
 
 class Pairs(Dataset[Batch]):
-    """Images (P, T, S, S, 3) uint8 and energies (P,); an index is a row of `plan`."""
+    """Images (P, T, S, S, 3) uint8 and energies (P,); an index is a row of `plan`.
 
-    def __init__(self, images: Images, energies: NDArray[np.float64]) -> None:
+    Images in memory are a tensor, on whichever device it is: batches are gathered there.
+    """
+
+    def __init__(self, images: Tensor | Images, energies: NDArray[np.float64]) -> None:
         self.images, self.energies = images, energies
 
     def __getitems__(self, rows: Sequence[NDArray[np.int64]]) -> Batch:
         """Both views, uint8 (B, S, S, 3), and the energies, float32 (B,)."""
-        pendulum, first, second = np.asarray(rows).T
-        x, y = (torch.from_numpy(self.images[pendulum, image]) for image in (first, second))
-        return x, y, torch.from_numpy(self.energies[pendulum].astype(np.float32))
+        pendulum, *views = np.asarray(rows).T
+        energy = torch.from_numpy(self.energies[pendulum].astype(np.float32))
+        if not isinstance(self.images, Tensor):
+            x, y = (torch.from_numpy(self.images[pendulum, image]) for image in views)
+            return x, y, energy
+        place = self.images.device
+        which = torch.from_numpy(np.ascontiguousarray(pendulum)).to(place)
+        x, y = (self.images[which, torch.from_numpy(np.ascontiguousarray(image)).to(place)] for image in views)
+        return x, y, energy
 
 
 class Epoch(Sampler[list[NDArray[np.int64]]]):
@@ -86,7 +95,7 @@ def _as_it_is(batch: Any) -> Any:
 
 
 def pair_loader(
-    images: Images,
+    images: Tensor | Images | NDArray[np.uint8],
     energies: NDArray[np.float64],
     seed: int,
     batch: int,
@@ -111,6 +120,8 @@ def pair_loader(
         raise ValueError(f"batch is {batch}, expected a multiple of the {world} processes; set --batch")
     if workers < 0:
         raise ValueError(f"workers is {workers}, expected 0 or more")
-    sampler = Epoch(seed, images.shape, batch, replacement, rank, world)
-    loader = DataLoader(Pairs(images, energies), batch_sampler=sampler, num_workers=workers, collate_fn=_as_it_is)
+    held = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
+    workers = 0 if isinstance(held, Tensor) and held.device.type == "cuda" else workers  # it is there already
+    sampler = Epoch(seed, tuple(images.shape), batch, replacement, rank, world)
+    loader = DataLoader(Pairs(held, energies), batch_sampler=sampler, num_workers=workers, collate_fn=_as_it_is)
     return loader, sampler

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -96,3 +97,17 @@ def test_list_and_show(small_run: Path, tmp_path: Path, command: Callable[..., O
     assert '"status": "complete"' in out
     assert command("pendtrain", "list", tmp_path)[0] == 2
     assert command("pendtrain", "show", tmp_path)[0] == 2
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorBoard's own
+def test_tensorboard_shows_what_metrics_hold(small: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, _ = fit(small, TINY, tmp_path, Settings(logger="tensorboard", log_every=1, quiet=True))
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    with open(run / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = events.Scalars("loss")
+    assert [event.step for event in shown] == [int(row["step"]) for row in rows]
+    assert [event.value for event in shown] == pytest.approx([float(row["loss"]) for row in rows], rel=1e-6)
