@@ -84,7 +84,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--shards", type=PATH, help="Dataset, as pendgen builds it.", show_default="required")
-@_setting("method", type=click.Choice(METHODS), help="What the encoder is told.")
+@_setting("method", type=click.Choice(list(METHODS)), help="What the encoder is told.")
 @_setting("dim", help="Outputs of the encoder.")
 @_setting("seed", help="Seed of the initial weights, the order and the pairs.")
 @_recipe
@@ -151,7 +151,9 @@ def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) 
 
 @cli.command()
 @click.argument("paths", type=PATH, nargs=-1, required=True)
-@click.option("--method", "methods", type=click.Choice(METHODS), multiple=True, default=METHODS, help="May repeat.")
+@click.option(
+    "--method", "methods", type=click.Choice(list(METHODS)), multiple=True, default=list(METHODS), help="May repeat."
+)
 @click.option("--dim", "dims", type=int, multiple=True, default=(DEFAULT.dim,), help="May repeat.")
 @click.option("--seeds", default=5, help="Seeds 0 to N - 1.")
 @_recipe

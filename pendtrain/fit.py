@@ -27,7 +27,7 @@ from pendtrain.distributed import World, world
 from pendtrain.embed import write_embeddings
 from pendtrain.encoder import Encoder, create
 from pendtrain.loader import pair_loader
-from pendtrain.objectives import OBJECTIVES
+from pendtrain.objectives import objective_of
 from pendtrain.progress import Progress
 from pendtrain.recipe import Recipe, differences, learning_rate
 from pendtrain.shards import Dataset, check_files, images_of, open_dataset, read_split
@@ -142,7 +142,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     steps, total = len(sampler), recipe.epochs * len(sampler)
     state.write("running")
     parallel = here.wrap(encoder, device)
-    objective = OBJECTIVES[recipe.method]
+    objective = objective_of(recipe)
     began, first_step, saved = time.monotonic(), step, time.monotonic()
     parallel.train()
     with _signals_noted(state), Metrics(state, step, total) as log:

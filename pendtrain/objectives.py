@@ -2,19 +2,26 @@
 
 Each objective takes the embeddings x and y of the first and the second view, float32 (B, d), the true
 energies, float32 (B,), and the recipe, and returns a scalar. Row i of x and of y show one pendulum.
-A new objective is a function here, its line in `OBJECTIVES` and its name in `recipe.METHODS`.
+A new objective is a function like these and its line in `recipe.METHODS`.
 """
 
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pendtrain.recipe import Recipe
+from pendtrain.recipe import METHODS, Recipe
 
 Objective = Callable[[Tensor, Tensor, Tensor, Recipe], Tensor]
 RANK_SOFTNESS = 0.05  # of the soft ranks, in standard deviations of the outputs
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    """The objective that the recipe's method names."""
+    found: Objective = resolve_name(METHODS[recipe.method])
+    return found
 
 
 def contrastive(x: Tensor, y: Tensor, energy: Tensor, recipe: Recipe) -> Tensor:
@@ -85,6 +92,3 @@ def _rank_loss(outputs: Tensor, energy: Tensor) -> Tensor:
         ranks = ranks - ranks.mean()
         losses.append(1.0 - (ranks @ target) / (ranks.norm() * target.norm()).clamp_min(1e-12))
     return torch.stack(losses).mean()
-
-
-OBJECTIVES: dict[str, Objective] = {"contrastive": contrastive, "supervised": supervised}

@@ -11,7 +11,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-METHODS = ("contrastive", "supervised")
+# Where each method's objective is; a new one is a function anywhere and its line here.
+METHODS = {
+    "contrastive": "pendtrain.objectives:contrastive",
+    "supervised": "pendtrain.objectives:supervised",
+}
 PROTOCOLS = ("paper", "original")
 SIMILARITIES = ("euclidean", "cosine")
 LOSSES = ("mse", "l1", "spearman")

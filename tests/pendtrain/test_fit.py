@@ -124,7 +124,7 @@ def test_a_loss_that_explodes_marks_the_run_failed(
 ) -> None:
     from pendtrain import objectives
 
-    monkeypatch.setitem(objectives.OBJECTIVES, "contrastive", lambda x, *_: x.sum() * float("nan"))
+    monkeypatch.setattr(objectives, "contrastive", lambda x, *_: x.sum() * float("nan"))
     with pytest.raises(TrainingFailed, match=r"loss nan.*at step 2; expected finite numbers"):
         fit(small, TINY, tmp_path, Settings(quiet=True))
     run = next(tmp_path.rglob("run.json"))
