@@ -1,7 +1,5 @@
 """One training run, top to bottom: dataset → pairs → encoder → run directory."""
 
-import csv
-import io
 import math
 import os
 import platform
@@ -9,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -27,8 +25,8 @@ from pendtrain.distributed import World, world
 from pendtrain.embed import write_embeddings
 from pendtrain.encoder import Encoder, create
 from pendtrain.loader import pair_loader
+from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import objective_of
-from pendtrain.progress import Progress
 from pendtrain.recipe import Recipe, differences, learning_rate
 from pendtrain.shards import Dataset, check_files, images_of, open_dataset, read_split
 
@@ -145,7 +143,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     objective = objective_of(recipe)
     began, first_step, saved = time.monotonic(), step, time.monotonic()
     parallel.train()
-    with _signals_noted(state), Metrics(state, step, total) as log:
+    with _signals_noted(state), _metrics(state, step, total) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
             for first, second, energy in loader:
@@ -183,6 +181,12 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     return encoder
 
 
+def _metrics(state: State, step: int, total: int) -> Metrics:
+    what = f"{state.dataset.name} {state.recipe.label} seed {state.recipe.seed}"
+    progress = Progress(what, step, total, state.settings.quiet or not state.leads)
+    return Metrics(state.run if state.leads else None, step, state.settings.logger, progress)
+
+
 def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"loss {loss}, gradient norm {norm} at step {step}; expected finite numbers"
@@ -205,74 +209,6 @@ def _save(state: State, encoder: Encoder) -> None:
     write_embeddings(state.run, encoder, state.recipe, trained_on, state.dataset, "test", state.device)
     state.write("complete", ended=_now())
     (state.run / "checkpoint.pt").unlink(missing_ok=True)
-
-
-class Metrics:
-    """Appends rows to metrics.csv (and TensorBoard), and shows progress; only the leading process writes.
-
-    A run that goes on keeps its rows up to the step it goes on from.
-    """
-
-    def __init__(self, state: State, step: int, total: int) -> None:
-        self.state = state
-        self.progress = Progress(
-            f"{state.dataset.name} {state.recipe.label} seed {state.recipe.seed}",
-            step,
-            total,
-            state.settings.quiet or not state.leads,
-        )
-        self.writers: list[Callable[[tuple[Any, ...]], None]] = []
-        self.closers: list[Callable[[], None]] = [self.progress.close]
-        if state.leads:
-            self._open_csv(state.run / "metrics.csv", step)
-            if state.settings.logger == "tensorboard":
-                self._open_tensorboard(state.run / "tensorboard", step)
-
-    def __enter__(self) -> "Metrics":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for close in self.closers:
-            close()
-
-    def __call__(self, row: tuple[Any, ...]) -> None:
-        """Log one row in the order of `runs.METRICS`."""
-        for write in self.writers:
-            write(row)
-        self.progress(row[0], row[1], row[2], row[5])
-
-    def _open_csv(self, path: Path, step: int) -> None:
-        kept: list[list[str]] = []
-        if step and path.is_file():
-            with open(path, newline="", encoding="utf-8") as file:
-                kept = [row for row in list(csv.reader(file))[1:] if row and row[0].isdecimal() and int(row[0]) <= step]
-
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([runs.METRICS, *kept])
-        runs.write_whole(path, table.getvalue().encode())
-        file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
-        log = csv.writer(file, lineterminator="\n")
-
-        def write(row: tuple[Any, ...]) -> None:
-            log.writerow(row)
-            file.flush()
-
-        self.writers.append(write)
-        self.closers.append(file.close)
-
-    def _open_tensorboard(self, folder: Path, step: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise ValueError("logger tensorboard needs its package: install pendulum-lab[tensorboard]") from None
-        board = SummaryWriter(str(folder), purge_step=step + 1)
-
-        def write(row: tuple[Any, ...]) -> None:
-            for name, value in zip(runs.METRICS[2:], row[2:], strict=True):
-                board.add_scalar(name, value, row[0])
-
-        self.writers.append(write)
-        self.closers.append(board.close)
 
 
 @contextmanager
