@@ -1,8 +1,12 @@
 """The command line of pendeval: parses, calls one function, reports."""
 
+import json
+import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,36 +19,99 @@ def cli() -> None:
     r"""Score saved embeddings beside the ceiling of their own data.
 
     \b
-    pendeval report runs/       CSV tables in report/, the main one on screen
+    pendeval report runs/       tables, figures and a page in report/; the main table on screen
+    pendeval score FILE         the measures of one embeddings file
     """
 
 
 @cli.command()
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default="report", help="Folder of the report.")
+@click.option("--csv-only", is_flag=True, help="Tables alone, no figures and no page.")
+@click.option("--only", multiple=True, metavar="NAME", help="Keep one variant or dataset, such as vanilla; repeats.")
+@click.option("--jobs", type=click.IntRange(1), default=None, show_default="processors", help="Files scored at once.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def report(runs: Path, out: Path, quiet: bool) -> int:
-    """Score every embeddings file below RUNS; write runs.csv, segments.csv and summary.csv.
+def report(runs: Path, out: Path, csv_only: bool, only: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
+    """Score every embeddings file below RUNS; write CSV tables, figures/ and report.html.
 
-    Exit code 1 where some run could not be scored, or scored above the ceiling by more than noise.
+    RUNS is a folder of run directories, or of embeddings files from any trainer. What was scored before is found
+    in the report's cache and not scored again. Exit code 1 where some run could not be scored, or scored above
+    the ceiling by more than noise.
     """
-    from pendeval.report import report as run
+    from pendeval.report import report as write
     from pendeval.tables import main_table
 
-    frames, problems = run(runs, out, quiet)
+    jobs = jobs or len(os.sched_getaffinity(0))
+    made = write(runs, out, only=only, csv_only=csv_only, jobs=jobs, quiet=quiet)
+    frames = made.frames
     if len(frames["runs"]):
         click.echo(main_table(frames["summary"]))
+        counts = frames["claims"]["verdict"].value_counts()
+        verdicts = ("supported", "contradicted", "undecided")
+        click.echo(f"claims of the paper: {', '.join(f'{counts.get(v, 0)} {v}' for v in verdicts)}")
     above = frames["runs"][frames["runs"]["above_ceiling"].eq(True)]
     for _, row in above.iterrows():
-        click.echo(
-            f"above the ceiling by {row['excess']:.5f} ± {row['excess_se']:.5f}: {row['file']}; "
-            "an error in the data or the code",
-            err=True,
-        )
-    for problem in problems:
+        click.echo(f"above the ceiling: {row['file']}: {_excess(row)}; an error in the data or the code", err=True)
+    for problem in made.problems:
         click.echo(f"not scored: {problem.path}: {problem.reason}", err=True)
-    click.echo(f"wrote {', '.join(f'{out}/{name}.csv' for name in frames)}")
-    return 1 if problems or len(above) else 0
+    click.echo(f"wrote {out}/: {', '.join(made.written)}")
+    return 1 if made.problems or len(above) else 0
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON, in full precision.")
+def score(file: Path, as_json: bool) -> int:
+    """Print the measures of one embeddings FILE, each beside the oracle's.
+
+    Exit code 1 where it scored above the ceiling by more than noise.
+    """
+    from pendeval.cache import plain
+    from pendeval.runs import read
+    from pendeval.score import score as measure
+    from pendeval.score import score_oracle
+
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no file {file}; `pendeval score` takes one embeddings file, `pendeval report` a folder"
+        )
+    try:
+        embeddings = read(file)
+    except ValueError as problem:
+        raise ValueError(f"{file}: {problem}") from None
+    rows, bands, _ = measure(embeddings, score_oracle(embeddings))
+    if as_json:
+        click.echo(json.dumps(plain({"views": rows, "bands": bands}), indent=2))
+    else:
+        click.echo("\n\n".join(_measures(row) for row in rows))
+    return 1 if any(row.get("above_ceiling") for row in rows) else 0
+
+
+def _excess(row: Any) -> str:
+    """By how much a score beats its ceiling."""
+    sides = (("excess", "global Spearman by"), ("rmse_excess", "forest error by"))
+    return ", ".join(f"{what} {row[name]:.5f} ± {row[f'{name}_se']:.5f}" for name, what in sides if row[name] > 0)
+
+
+def _measures(row: Mapping[str, Any]) -> str:
+    """Measures of one view as text: value, 95 % interval, oracle."""
+    from pendeval.columns import MEASURES
+
+    lines = [f"{row['images']} images ({row['view']}), line: {row['line']}"]
+    lines += [f"{'measure':<24} {'value':>9}  {'95 % interval':<19}  {'oracle':>9}"]
+    for name in MEASURES:
+        if name in row:
+            low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+            reach = "" if low is None else f"{low:.5f} … {high:.5f}"
+            oracle = f"{row[f'oracle_{name}']:.5f}" if f"oracle_{name}" in row else "–"
+            lines.append(f"{name:<24} {row[name]:>9.5f}  {reach:<19}  {oracle:>9}")
+    if "ceiling_rmse" in row:
+        lines.append(f"{'ceiling of the errors':<24} {row['ceiling_rmse']:>9.5f}")
+    if row.get("fractured") is not None:
+        lines.append(f"{'fractured':<24} {'yes' if row['fractured'] else 'no':>9}")
+    if row.get("above_ceiling"):
+        lines.append(f"above the ceiling: {_excess(row)}; an error in the data or the code")
+    return "\n".join(lines)
 
 
 def main() -> None:

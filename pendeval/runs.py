@@ -1,13 +1,17 @@
 """Finds and reads embeddings, whoever wrote them, and says what is missing or broken.
 
-Reads format "pendulum-embedding" version 1: HDF5 with root datasets `embedding` (P, T, d) and `energy`
-(P,), optionally `energy_given_image` (P, T) and `visible` (P, T, 2), and attributes `data_*` and
-`train_*`. Beside it, format "pendulum-run" version 1: a `run.json` whose `status` says whether the
-embeddings below it can be trusted to be final.
+Reads format "pendulum-embedding" version 1: HDF5 with root datasets `embedding` (P, T, d) and `energy` (P,),
+optionally `energy_given_image` (P, T), `angle` (P, T, 2) and `visible` (P, T, 2), and attributes `data_*` and
+`train_*`. Beside it, format "pendulum-run" version 1: a `run.json` whose `status` says whether the embeddings
+below it can be trusted to be final.
+
+A file may come from anywhere, so nothing in it is followed or believed: links to other files, data kept in
+other files, and shapes that would not fit in memory are refused by name.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,10 @@ from numpy.typing import NDArray
 
 FORMAT, FORMAT_VERSION = "pendulum-embedding", 1
 RUN_FORMAT, RUN_VERSION = "pendulum-run", 1
-_LABELS = {"energy": 1, "energy_given_image": 2, "visible": 3}
+MOST_VALUES = 20_000_000
+"""Largest number of values in one column: nine times the paper's 102,400 images with two angles, and more."""
+_LABELS = {"energy": 1, "energy_given_image": 2, "angle": 3, "visible": 3}
+_NUMBERS = ("data_seed", "train_seed")
 
 
 @dataclass(frozen=True)
@@ -27,22 +34,25 @@ class Embeddings:
 
     path: Path
     embedding: NDArray[np.float64]
+    """(P, T, d)"""
     energy: NDArray[np.float64]
+    """(P,)"""
     energy_given_image: NDArray[np.float64] | None
+    """(P, T)"""
+    angle: NDArray[np.float64] | None
+    """(P, T, 2)"""
+    visible: NDArray[np.bool_] | None
+    """(P, T, 2)"""
     attributes: Mapping[str, Any]
 
     def text(self, name: str, missing: str = "") -> str:
         """An attribute as text."""
         return str(self.attributes.get(name, missing))
 
-    @property
-    def images(self) -> int:
-        """Images of each pendulum."""
-        return int(self.embedding.shape[1])
-
-    def per_image(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A column of pendulums (P,) or images (P, T), one entry per image: (P·T,)."""
-        return (column if column.ndim == 2 else np.repeat(column[:, None], self.images, axis=1)).ravel()
+    def parsed(self, name: str, missing: Any) -> Any:
+        """An attribute that holds JSON; `missing` where it is absent or empty. Checked when the file was read."""
+        text = self.text(name)
+        return json.loads(text) if text else missing
 
 
 @dataclass(frozen=True)
@@ -53,10 +63,12 @@ class Problem:
     reason: str
 
 
-def find(root: Path) -> tuple[list[Path], list[Problem]]:
+def find(root: Path, only: Sequence[str] = ()) -> tuple[list[Path], list[Problem]]:
     """Embeddings files below `root` worth reading, sorted, and the runs that have none to read.
 
-    Raises FileNotFoundError where `root` does not exist or holds neither runs nor embeddings.
+    `only` keeps what was embedded from, or trained on, datasets of these variants or names. Raises
+    FileNotFoundError where `root` does not exist or holds neither runs nor embeddings, ValueError where `only`
+    leaves nothing.
     """
     if not root.exists():
         raise FileNotFoundError(f"no folder {root}; `pendtrain fit` makes runs")
@@ -70,21 +82,50 @@ def find(root: Path) -> tuple[list[Path], list[Problem]]:
             files = [path for path in files if path not in below]
     if not files and not problems:
         raise FileNotFoundError(f"{root} holds no runs (run.json) and no embeddings (*.h5)")
+    if only:
+        names = {path: _names(path) for path in [*files, *(problem.path for problem in problems)]}
+        files = [path for path in files if not names[path] or names[path] & set(only)]
+        problems = [one for one in problems if not names[one.path] or names[one.path] & set(only)]
+        if not files and not problems:
+            held = ", ".join(sorted(set().union(*names.values())))
+            raise ValueError(f"nothing below {root} is of {', '.join(only)}; there are {held}")
     return files, problems
+
+
+def _names(path: Path) -> set[str]:
+    """Variant and name of the dataset of an embeddings file or a run; empty where they cannot be read."""
+    try:
+        if path.is_dir():
+            data = read_run(path / "run.json")["dataset"]
+            return {str(data[key]) for key in ("variant", "name")}
+        with h5py.File(path, "r") as file:
+            held = (file.attrs.get(f"{side}_{key}", "") for side in ("data", "train") for key in ("variant", "name"))
+            return {str(_plain(value)) for value in held} - {""}
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """A run.json of a known format. Raises ValueError naming what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found, _ = (content["format"], content["format_version"]), content["status"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise ValueError(f"run.json cannot be read: {problem!r}") from None
+    if found != (RUN_FORMAT, RUN_VERSION):
+        raise ValueError(f"run.json says format {found[0]} {found[1]}, expected {RUN_FORMAT} {RUN_VERSION}")
+    return dict(content)
 
 
 def _unfinished(path: Path) -> str:
     """Why the run described at `path` cannot be scored; empty where it can."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found, status = (content["format"], content["format_version"]), content["status"]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        return f"run.json cannot be read: {problem!r}"
-    if found != (RUN_FORMAT, RUN_VERSION):
-        return f"run.json says format {found[0]} {found[1]}, expected {RUN_FORMAT} {RUN_VERSION}"
-    if status == "failed":
+        content = read_run(path)
+    except ValueError as problem:
+        return str(problem)
+    if content["status"] == "failed":
         return f"failed: {content.get('reason', 'no reason given')}"
-    return "" if status == "complete" else f"not finished (status {status})"
+    return "" if content["status"] == "complete" else f"not finished (status {content['status']})"
 
 
 def read(path: Path) -> Embeddings:
@@ -96,20 +137,37 @@ def read(path: Path) -> Embeddings:
             if found != (FORMAT, FORMAT_VERSION):
                 raise ValueError(f"format is {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}")
             embedding = _column(file, "embedding", 3)
-            labels = {name: _column(file, name, axes) for name, axes in _LABELS.items() if name in file}
-    except OSError as problem:
+            labels = {name: _column(file, name, axes) for name, axes in _LABELS.items() if name in file.keys()}  # noqa: SIM118
+    except (OSError, RuntimeError, KeyError) as problem:
         raise ValueError(f"not readable as HDF5: {problem}") from None
     _check(embedding, labels)
-    oracle = labels.get("energy_given_image")
-    return Embeddings(path, embedding, labels["energy"], oracle, attributes)
+    _check_attributes(attributes)
+    visible = labels.get("visible")
+    return Embeddings(
+        path=path,
+        embedding=embedding,
+        energy=labels["energy"],
+        energy_given_image=labels.get("energy_given_image"),
+        angle=labels.get("angle"),
+        visible=None if visible is None else visible.astype(np.bool_),
+        attributes=attributes,
+    )
 
 
 def _column(file: h5py.File, name: str, axes: int) -> NDArray[np.float64]:
+    """A dataset as float64, after a look at everything about it that could harm."""
+    link = file.get(name, getlink=True)
+    if link is not None and not isinstance(link, h5py.HardLink):
+        raise ValueError(f"{name} is a link to {getattr(link, 'filename', '')}:{link.path}, expected data in this file")
     column = file.get(name)
     if not isinstance(column, h5py.Dataset):
         raise ValueError(f"no dataset {name}")
     if column.ndim != axes or column.dtype.kind not in "fiub":
         raise ValueError(f"{name} has shape {column.shape} of {column.dtype}, expected numbers on {axes} axes")
+    if column.external or column.is_virtual:
+        raise ValueError(f"{name} keeps its data in other files, expected it in this one")
+    if column.size > MOST_VALUES:
+        raise ValueError(f"{name} declares shape {column.shape}, expected at most {MOST_VALUES:,} values")
     return np.asarray(column[()], np.float64)
 
 
@@ -119,7 +177,8 @@ def _check(embedding: NDArray[np.float64], labels: Mapping[str, NDArray[np.float
     if 0 in embedding.shape:
         raise ValueError(f"embedding has shape {embedding.shape}, expected at least one pendulum, image and output")
     for name, column in labels.items():
-        if column.shape[:2] != embedding.shape[: min(2, column.ndim)]:
+        fits = column.shape[:2] == embedding.shape[: min(2, column.ndim)] and column.shape[2:] in ((), (2,))
+        if not fits:
             raise ValueError(f"{name} has shape {column.shape}, which does not fit embedding {embedding.shape}")
     for name, column in {"embedding": embedding, **labels}.items():
         if not np.isfinite(column).all():
@@ -127,10 +186,47 @@ def _check(embedding: NDArray[np.float64], labels: Mapping[str, NDArray[np.float
     energy = labels["energy"]
     if energy.min() < 0 or energy.max() > 1:
         raise ValueError(f"energy spans {energy.min():g} to {energy.max():g}, expected [0, 1]")
+    if energy.min() == energy.max():
+        raise ValueError(f"every energy is {energy.min():g}, expected different ones to rank")
+
+
+def _check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Attributes that later code parses: JSON of the right shape, whole numbers. Raises ValueError."""
+    for name in ("data_parameters", "train_parameters", "train_recipe"):
+        if not isinstance(_json(attributes, name, {}), dict):
+            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected a JSON object")
+    for name in ("train_gaps", "data_energy_bands"):
+        bands = _json(attributes, name, [])
+        try:
+            good = all(0 <= low < high <= 1 for low, high in bands)
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected JSON pairs of energies in [0, 1]")
+    for name in _NUMBERS:
+        if not isinstance(attributes.get(name, 0), int):
+            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected a whole number")
+
+
+def _json(attributes: Mapping[str, Any], name: str, missing: Any) -> Any:
+    text = attributes.get(name, "")
+    if text == "":
+        return missing
+    try:
+        return json.loads(str(text))
+    except (ValueError, RecursionError):
+        raise ValueError(f"attribute {name} is {text!r}, expected JSON") from None
 
 
 def _plain(value: Any) -> Any:
-    """An HDF5 attribute as a Python value: bytes and NumPy scalars unwrapped, text left as it is."""
+    """An HDF5 attribute as a Python value: NumPy scalars unwrapped, and text that UTF-8 can write."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
     return value.item() if isinstance(value, np.generic) else value
+
+
+def shown(path: Path) -> str:
+    """A path as text that UTF-8 can write, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", "replace")

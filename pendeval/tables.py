@@ -1,161 +1,231 @@
-"""Embeddings → data frames. The names of every column are documented here.
+"""Scores → data frames, as `pendeval.columns` documents them.
 
-runs.csv, a row per embeddings file
-    dataset, variant, parameters, protocol, data_seed, split    what was embedded
-    train_dataset, label, method, dim, seed                     what the encoder was
-    pendulums, images                                           how much was embedded
-    global_spearman         |ρ| of embedding and energy over all images
-    local_spearman          mean over seven energy segments of ρ, in the direction of the global sign
-    local_abs_spearman      mean of |ρ| instead, as the paper plotted
-    representation_range    largest minus smallest embedding
-    oracle_<measure>        the same measure of E[energy | image]: a ceiling for the global Spearman, a
-                            reference for the local one
-    excess, excess_se       global Spearman less the oracle's, and its standard error
-    above_ceiling           excess > 3 · excess_se: an error in data or code (empty where not judged)
-    file                    the embeddings file
-  Measures of a one-dimensional embedding are empty for dim > 1.
-segments.csv, a row per embeddings file and energy segment
-    dataset, split, label, seed, segment (from 1), energy_low, energy_high, images, spearman,
-    oracle_spearman, density, range_density, file
-summary.csv, a row per dataset × split × label × measure, over seeds
-    dataset, split, label, method, dim, measure, n, mean, sd, ci_low, ci_high (95 % t-interval of the mean),
-    oracle, published
+Runs are grouped by what they are, never by what their folder is called: variant, parameters and protocol of the
+data on both sides, size, split, label and view. Several seeds, of training or of data, are one group.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
-from pendeval.ceiling import excess
-from pendeval.density import quartile_densities, range_densities, representation_range
+from pendeval.cache import Scored
+from pendeval.columns import (
+    AGREEMENT,
+    COMPARISONS,
+    CONDITION,
+    MEASURES,
+    ORACLE,
+    PAIRED,
+    PROVENANCE,
+    RUNS,
+    SEGMENTS,
+    SUMMARY,
+)
+from pendeval.measures.agreement import rank_agreement
 from pendeval.published import PUBLISHED
-from pendeval.runs import Embeddings
-from pendeval.spearman import SEGMENTS, edges, local_spearmans, segment_of, spearman
+from pendeval.runs import read_run, shown
+from pendeval.verdict import paired, t_interval
 
-MEASURES = ("global_spearman", "local_spearman", "local_abs_spearman", "representation_range")
-RUNS = (
-    *("dataset", "variant", "parameters", "protocol", "data_seed", "split"),
-    *("train_dataset", "label", "method", "dim", "seed", "pendulums", "images"),
-    *MEASURES,
-    *(f"oracle_{measure}" for measure in MEASURES[:3]),
-    *("excess", "excess_se", "above_ceiling", "file"),
-)
-SEGMENT_COLUMNS = (
-    *("dataset", "split", "label", "seed", "segment", "energy_low", "energy_high", "images"),
-    *("spearman", "oracle_spearman", "density", "range_density", "file"),
-)
-SUMMARY = (
-    *("dataset", "split", "label", "method", "dim", "measure"),
-    *("n", "mean", "sd", "ci_low", "ci_high", "oracle", "published"),
-)
+_NAMES = ("dataset", "train_dataset")
+_SIZE = ("pendulums", "images_per_pendulum")
+_ORDER = ("dataset", "split", "train_dataset", "label", "seed", "data_seed", "file", "view")
 
 
-def score(embeddings: Embeddings) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The row of runs.csv and the rows of segments.csv of one embeddings file."""
-    e = embeddings
-    row: dict[str, Any] = {
-        "dataset": e.text("data_name", "unnamed"),
-        "variant": e.text("data_variant"),
-        "parameters": e.text("data_parameters"),
-        "protocol": e.text("data_protocol"),
-        "data_seed": e.attributes.get("data_seed"),
-        "split": e.text("data_split", "test"),
-        "train_dataset": e.text("train_name"),
-        "label": e.text("train_label", e.path.stem),
-        "method": e.text("train_method"),
-        "dim": e.embedding.shape[2],
-        "seed": e.attributes.get("train_seed"),
-        "pendulums": e.embedding.shape[0],
-        "images": e.images,
-        "file": str(e.path),
+def runs_and_segments(scored: Iterable[Scored]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The frames of runs.csv and segments.csv."""
+    rows, bands = [], []
+    for one in scored:
+        name = _identity(one)
+        for row in one.rows:
+            texts = {key: json.dumps(row[key]) for key in ("missing", "vertical_correlations") if key in row}
+            rows.append(name | row | texts)
+        bands += [name | band for band in one.bands]
+    runs, segments = pd.DataFrame(rows, columns=list(RUNS)), pd.DataFrame(bands, columns=list(SEGMENTS))
+    return _ordered(runs, _ORDER), _ordered(segments, (*_ORDER, "kind", "number"))
+
+
+def _identity(one: Scored) -> dict[str, Any]:
+    """What a file is, from its attributes; defaults for files of other trainers."""
+    held = one.attributes
+    method, dim = str(held.get("train_method", "")), len(one.sample.embedding[0])
+    label = str(held.get("train_label", shown(Path(one.path.stem))))
+    sides = {
+        column: str(held.get(f"{side}_{column.removeprefix('train_')}", ""))
+        for side, columns in (("data", CONDITION[:4]), ("train", CONDITION[5:9]))
+        for column in columns
     }
-    energy = e.per_image(e.energy)
-    oracle = e.per_image(e.energy_given_image) if e.energy_given_image is not None else None
-    columns: dict[str, Any] = {"images": np.bincount(segment_of(energy), minlength=SEGMENTS)}
-    if oracle is not None:
-        row |= {f"oracle_{name}": value for name, value in _spearmans(oracle, energy, columns, "oracle_spearman")}
-    if e.embedding.shape[2] == 1:
-        values = e.per_image(e.embedding[:, :, 0])
-        row |= _spearmans(values, energy, columns, "spearman")
-        row["representation_range"] = representation_range(values)
-        columns["density"] = quartile_densities(values, energy)
-        columns["range_density"] = range_densities(values, energy)
-        if oracle is not None and _uniform(e):
-            pendulum = np.repeat(np.arange(len(e.energy)), e.images)
-            row["excess"], row["excess_se"] = excess(values, oracle, energy, pendulum)
-            row["above_ceiling"] = bool(row["excess"] > 3 * row["excess_se"])
-    borders = edges()
-    shared = {name: row[name] for name in ("dataset", "split", "label", "seed", "file")}
-    segments = [
-        {**shared, "segment": k + 1, "energy_low": borders[k], "energy_high": borders[k + 1]}
-        | {name: values[k] for name, values in columns.items()}
-        for k in range(SEGMENTS)
-    ]
-    return row, segments
+    sides |= {name: _canonical(sides[name]) for name in ("parameters", "train_parameters")}
+    sides["dataset"] = str(held.get("data_name", "unnamed"))
+    sides["train_dataset"] = str(held.get("train_name", ""))
+    return sides | {
+        "split": str(held.get("data_split", "test")),
+        "label": label,
+        "method": method,
+        "dim": dim,
+        "recipe": label.removeprefix(f"{method}-") if method else label,
+        "data_seed": held.get("data_seed"),
+        "seed": held.get("train_seed"),
+        "pendulums": held["pendulums"],
+        "images_per_pendulum": held["images_per_pendulum"],
+        "file": shown(one.path),
+        "digest": one.digest,
+    }
 
 
-def _spearmans(values: Any, energy: Any, columns: dict[str, Any], column: str) -> Iterable[tuple[str, float]]:
-    local = columns[column] = local_spearmans(values, energy)
-    defined = local[np.isfinite(local)]
-    means = (defined.mean(), np.abs(defined).mean()) if len(defined) else (np.nan, np.nan)
-    return zip(MEASURES[:3], (abs(spearman(values, energy)), *means), strict=True)
+def _canonical(parameters: str) -> str:
+    return json.dumps(json.loads(parameters), sort_keys=True) if parameters else ""
 
 
-def _uniform(embeddings: Embeddings) -> bool:
-    """Whether the energies are uniform on [0, 1], the only case in which the oracle is a ceiling."""
-    law, bands = embeddings.text("data_energy_law"), embeddings.text("data_energy_bands").replace(" ", "")
-    return law in ("uniform", "linspace") and bands == "[[0.0,1.0]]"
-
-
-def tabulate(scored: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> dict[str, pd.DataFrame]:
-    """Frames `runs`, `segments` and `summary` from what `score` returned for each file."""
-    rows, segments = [], []
-    for row, parts in scored:
-        rows.append(row)
-        segments += parts
-    order = ["dataset", "split", "label", "seed", "file"]
-    runs = pd.DataFrame(rows, columns=list(RUNS)).sort_values(order, ignore_index=True)
-    frame = pd.DataFrame(segments, columns=list(SEGMENT_COLUMNS)).sort_values([*order, "segment"], ignore_index=True)
-    return {"runs": runs, "segments": frame, "summary": summarise(runs)}
+def _ordered(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    for name in {"seed", "data_seed"} & set(frame):
+        frame[name] = frame[name].astype("Int64")
+    return frame.sort_values(list(by), ignore_index=True, na_position="first")
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds of every measure, with a 95 % t-interval where there are two seeds or more."""
+    """summary.csv: every measure over seeds, with its 95 % t-interval from two runs on."""
     rows = []
-    for key, group in runs.groupby(["dataset", "split", "label", "method", "dim"], sort=True, dropna=False):
+    for group in _groups(runs, CONDITION):
+        first = _condition(group, CONDITION)
         for measure in MEASURES:
-            values = group[measure].dropna().astype(float)
-            n, mean = len(values), values.mean()
-            sd = values.std() if n > 1 else np.nan
-            half = student.ppf(0.975, n - 1) * sd / np.sqrt(n) if n > 1 else np.nan
-            oracle = group[f"oracle_{measure}"].astype(float).mean() if f"oracle_{measure}" in group else np.nan
-            condition = (
-                str(group["variant"].iloc[0]),
-                str(group["method"].iloc[0]),
-                int(group["dim"].iloc[0]),
-                measure,
-            )
-            numbers = (n, mean, sd, mean - half, mean + half, oracle, PUBLISHED.get(condition, np.nan))
-            rows.append((*key, measure, *numbers))
+            values = group[measure].astype(float)
+            if not values.notna().any():
+                continue
+            found = t_interval(np.asarray(values, np.float64))
+            oracle = group[f"oracle_{measure}"].astype(float).mean() if measure in ORACLE else np.nan
+            row = {"measure": measure, "n": found.n, "mean": found.mean, "sd": found.sd}
+            row |= {
+                "ci_low": found.low,
+                "ci_high": found.high,
+                "oracle": oracle,
+                "published": _published(first, measure),
+            }
+            rows.append(first | row)
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
+def _groups(runs: pd.DataFrame, condition: Sequence[str]) -> list[pd.DataFrame]:
+    keys = [name for name in condition if name not in _NAMES] + list(_SIZE)
+    return [group for _, group in runs.groupby(keys, sort=False, dropna=False)]
+
+
+def _condition(group: pd.DataFrame, condition: Sequence[str]) -> dict[str, Any]:
+    """The condition of a group; names that differ within it are joined."""
+    first = {name: group[name].iloc[0] for name in condition}
+    return first | {name: " + ".join(sorted(set(group[name].astype(str)))) for name in _NAMES}
+
+
+def _published(condition: Mapping[str, Any], measure: str) -> float:
+    where = (condition[name] for name in ("variant", "split", "method", "dim"))
+    same = condition["variant"] == condition["train_variant"] and "similarity" not in condition["recipe"]
+    return PUBLISHED.get((*where, measure), np.nan) if same and condition["view"] == "all" else np.nan
+
+
+def compare(runs: pd.DataFrame) -> pd.DataFrame:
+    """comparisons.csv: contrastive less supervised, paired by seed on the same data."""
+    rows = []
+    for group in _groups(runs, PAIRED):
+        sides = {method: _by_seed(group, method) for method in ("contrastive", "supervised")}
+        if any(side.empty for side in sides.values()):
+            continue
+        first = _condition(group, PAIRED)
+        for measure in MEASURES:
+            both = pd.concat([sides[method][measure] for method in sides], axis=1, join="inner")
+            ours, theirs = both.to_numpy(np.float64).T
+            found = paired(ours, theirs)
+            if found.n:
+                row = {"measure": measure, "n": found.n, "contrastive": found.mean_a, "supervised": found.mean_b}
+                row |= {"difference": found.difference, "ci_low": found.low, "ci_high": found.high}
+                row |= {"effect_size": found.effect_size, "p_value": found.p_value}
+                rows.append(first | row | {"test": "paired t-test, two-sided" if found.n > 1 else ""})
+    return pd.DataFrame(rows, columns=list(COMPARISONS))
+
+
+def _by_seed(group: pd.DataFrame, method: str) -> pd.DataFrame:
+    """One row per pair of seeds: the first where files repeat."""
+    side = group[group["method"].eq(method) & group["seed"].notna()]
+    return side.drop_duplicates(["seed", "data_seed"]).set_index(["seed", "data_seed"])
+
+
+def agree(scored: Sequence[Scored], runs: pd.DataFrame) -> pd.DataFrame:
+    """agreement.csv: whether encoders of other seeds, or of the other method, put the same images in the same order."""
+    whole = runs[runs["view"].eq("all")]
+    by_digest = {row["digest"]: row for _, row in whole.iterrows()}
+    groups: dict[str, list[Scored]] = {}
+    for one in scored:
+        groups.setdefault(one.attributes["labels"], []).append(one)
+    found: dict[tuple[str, ...], list[float]] = {}
+    for group in groups.values():
+        unique = list({one.digest: one for one in group}.values())
+        agreement = rank_agreement(np.stack([one.sample.values for one in unique]))
+        for i, j in zip(*np.triu_indices(len(unique), 1), strict=True):
+            a, b = sorted((by_digest[unique[k].digest] for k in (i, j)), key=lambda row: str(row["label"]))
+            pairing = _pairing(a, b)
+            if pairing and np.isfinite(agreement[i, j]):
+                where = tuple(str(a[name]) for name in AGREEMENT[:5])
+                found.setdefault((*where, a["label"], b["label"], pairing), []).append(float(agreement[i, j]))
+    rows = [(*key, len(v), float(np.mean(v)), min(v), max(v)) for key, v in sorted(found.items())]
+    return pd.DataFrame(rows, columns=list(AGREEMENT))
+
+
+def _pairing(a: pd.Series, b: pd.Series) -> str:
+    """Which comparison two runs make; none where they differ in more than one way."""
+    if any(a[name] != b[name] for name in ("train_variant", "train_parameters", "train_protocol")):
+        return ""
+    if a["label"] == b["label"]:
+        return "seed with seed"
+    same_seed = pd.notna(a["seed"]) and pd.notna(b["seed"]) and a["seed"] == b["seed"]
+    return "method with method" if a["recipe"] == b["recipe"] and same_seed else ""
+
+
+def provenance(root: Path) -> pd.DataFrame:
+    """provenance.csv: the settings and circumstances of every run below `root`, readable or not."""
+    rows = []
+    for path in sorted(root.rglob("run.json")) if root.is_dir() else []:
+        try:
+            held = read_run(path)
+            data, place = held.get("dataset", {}), held.get("environment", {})
+            row = {"label": held.get("label"), "dataset": data.get("name"), "data_digest": data.get("digest")}
+            row |= {"seed": held["recipe"].get("seed"), "recipe": json.dumps(held["recipe"])}
+            row |= {"device": place.get("device"), "precision": place.get("precision")}
+            row |= {"packages": json.dumps(place.get("packages", {})), "status": held["status"]}
+            row |= {"began": held.get("began"), "train_seconds": held.get("train_seconds")}
+        except (ValueError, KeyError, AttributeError, TypeError):
+            row = {"status": "unreadable"}
+        rows.append(row | {"run": shown(path.parent)})
+    return pd.DataFrame(rows, columns=list(PROVENANCE))
+
+
 def main_table(summary: pd.DataFrame) -> str:
-    """The summary as text: a line per dataset and label, each score beside its ceiling and the paper's."""
-    lines = [f"{'dataset':<22} {'label':<28} {'seeds':>5}  {'global':>8} {'oracle':>8} {'paper':>8}"]
+    """The summary as text: a line per condition, each score beside its ceiling and the paper's."""
+    shown = summary[summary["measure"].isin(["global_spearman", "local_spearman", "representation_range"])]
+    keys = [name for name in CONDITION if name not in ("method", "dim", "recipe")]
+    names = {key: _shown_name(dict(zip(keys, key, strict=True))) for key in map(tuple, shown[keys].to_numpy())}
+    wide = max([len(name) for name in names.values()] + [7])
+    label = max([len(str(name)) for name in shown["label"]] + [5])
+    lines = [f"{'dataset':<{wide}}  {'label':<{label}} {'seeds':>5}  {'global':>8} {'oracle':>8} {'paper':>8}"]
     lines[0] += f"  {'local':>7} {'oracle':>7} {'paper':>7}  {'range':>6}"
-    for (dataset, split, label), group in summary.groupby(["dataset", "split", "label"], sort=True):
-        by = group.set_index("measure")
-        whole, local, reach = (by.loc[m] for m in ("global_spearman", "local_spearman", "representation_range"))
-        shown = dataset if split == "test" else f"{dataset} ({split})"
-        line = f"{shown:<22} {label:<28} {whole['n']:>5}  "
+    for key, group in shown.groupby(keys, sort=False, dropna=False):
+        by = group.set_index("measure").reindex(["global_spearman", "local_spearman", "representation_range"])
+        whole, local, reach = (by.loc[m] for m in by.index)
+        line = f"{names[tuple(key)]:<{wide}}  {group['label'].iloc[0]:<{label}} {int(group['n'].max()):>5}  "
         line += " ".join(_number(whole[c], 8, 5) for c in ("mean", "oracle", "published")) + "  "
         line += " ".join(_number(local[c], 7, 4) for c in ("mean", "oracle", "published"))
         lines.append(line + "  " + _number(reach["mean"], 6, 2))
     return "\n".join(lines)
+
+
+def _shown_name(condition: Mapping[str, Any]) -> str:
+    name = str(condition["dataset"])
+    if condition["train_dataset"] not in ("", name):
+        name += f" (trained on {condition['train_dataset']})"
+    if condition["split"] != "test":
+        name += f" ({condition['split']})"
+    return name + (" (both bobs in view)" if condition["view"] == "visible" else "")
 
 
 def _number(given: Any, width: int, digits: int) -> str:

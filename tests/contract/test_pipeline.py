@@ -20,13 +20,15 @@ def test_trainer_reads_what_the_generator_wrote(small: Path) -> None:
 
 
 def test_evaluator_scores_what_the_trainer_wrote(small: Path, small_run: Path, tmp_path: Path) -> None:
-    frames, problems = report(small_run, tmp_path, quiet=True)
-    assert not problems
-    (row,) = frames["runs"].to_dict("records")
+    made = report(small_run, tmp_path, quiet=True)
+    assert not made.problems
+    (row,) = made.frames["runs"].to_dict("records")
     assert (row["dataset"], row["method"], row["dim"], row["seed"]) == ("vanilla", "contrastive", 1, 0)
-    assert (row["pendulums"], row["images"]) == (40, 6)
+    assert (row["pendulums"], row["images_per_pendulum"], row["images"]) == (40, 6, 240)
     assert 0.98 < row["oracle_global_spearman"] < 1
-    assert row["above_ceiling"] is False
+    assert not row["above_ceiling"]
+    assert made.frames["provenance"]["status"].tolist() == ["complete"]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
     assert pd.read_csv(tmp_path / "segments.csv")["images"].sum() == 240
     with h5py.File(small_run / "embeddings" / "vanilla-test.h5") as file:
         assert np.array_equal(file["energy"][()], read_column(small, read_manifest(small), "test", "energy"))

@@ -1,14 +1,38 @@
+"""Measures against independent calculations, at their edges, and their laws."""
+
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from numpy.typing import NDArray
+from scipy.stats import pearsonr, spearmanr
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.manifold import SpectralEmbedding
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.tree import DecisionTreeRegressor
 
-from pendeval.ceiling import excess
-from pendeval.density import quartile_densities, range_densities, representation_range
-from pendeval.spearman import edges, local_spearmans, segment_of, spearman
+from pendeval.measures import bootstrap, geometry, regression
+from pendeval.measures.agreement import rank_agreement
+from pendeval.measures.ambiguity import blank_images
+from pendeval.measures.density import quartile_densities, range_densities, representation_range
+from pendeval.measures.line import MOST_LANDMARKS, cut_angle, line, spectral
+from pendeval.measures.spearman import (
+    band_spearmans,
+    fractured,
+    inside,
+    local_spearmans,
+    seen_bands,
+    segments,
+    spearman,
+)
 
 RNG = np.random.default_rng(0)
 ENERGY = RNG.random(4000)
 NOISY = ENERGY + 0.1 * RNG.standard_normal(4000)
+PENDULUM = np.repeat(np.arange(200), 20)
+SHARED = np.repeat(RNG.random(200), 20)  # energies as in a dataset: one per pendulum
+Float = NDArray[np.float64]
 
 
 def test_spearman_against_scipy_and_by_hand() -> None:
@@ -17,7 +41,7 @@ def test_spearman_against_scipy_and_by_hand() -> None:
         assert spearman(values, ENERGY) == pytest.approx(spearmanr(values, ENERGY)[0], abs=1e-12)
     # Five distinct ranks: 1 − 6Σd²/(n(n² − 1)) with d = (0, 1, −1, 0, 0).
     by_hand = spearman(np.array([1.0, 3, 2, 4, 5]), np.arange(5.0))
-    assert by_hand == pytest.approx(1 - 6 * 2 / (5 * 24), abs=1e-15)
+    assert by_hand == pytest.approx(float(1 - Fraction(6 * 2, 5 * 24)), abs=1e-15)
 
 
 def test_spearman_at_its_edges() -> None:
@@ -46,64 +70,344 @@ def test_spearman_refuses() -> None:
 
 
 def test_segments_cover_the_energies() -> None:
-    assert np.allclose(edges(), np.arange(8) / 7)
-    assert segment_of(np.array([0.0, 0.1, 1 / 7, 0.5, 0.999, 1.0])).tolist() == [0, 0, 1, 3, 6, 6]
+    assert np.allclose([low for low, _ in segments()], np.arange(7) / 7)
+    energies = np.array([0.0, 0.1, 1 / 7, 0.5, 0.999, 1.0])
+    numbers = [[k for k, band in enumerate(segments()) if inside(np.array([m]), band)[0]] for m in energies]
+    assert numbers == [[0], [0], [1], [3], [6], [6]]  # every energy in one segment, a border in the upper one
 
 
 def test_local_spearmans_follow_the_global_sign() -> None:
     local = local_spearmans(NOISY, ENERGY)
     assert local.shape == (7,)
     for k in range(7):
-        inside = (k / 7 <= ENERGY) & ((k + 1) / 7 > ENERGY)
-        assert local[k] == pytest.approx(spearmanr(NOISY[inside], ENERGY[inside])[0], abs=1e-12)
+        some = (k / 7 <= ENERGY) & ((k + 1) / 7 > ENERGY)
+        assert local[k] == pytest.approx(spearmanr(NOISY[some], ENERGY[some])[0], abs=1e-12)
     assert np.allclose(local_spearmans(-NOISY, ENERGY), local)
-    fractured = np.where(ENERGY < 2 / 7, -ENERGY, ENERGY)
-    assert np.sign(local_spearmans(fractured, ENERGY)).tolist() == [-1, -1, 1, 1, 1, 1, 1]
+    folded = np.where(ENERGY < 2 / 7, -ENERGY, ENERGY)
+    assert np.sign(local_spearmans(folded, ENERGY)).tolist() == [-1, -1, 1, 1, 1, 1, 1]
+
+
+def test_bands_of_gaps() -> None:
+    gaps = [(0.6, 0.8), (0.2, 0.4)]
+    assert seen_bands(gaps) == [(0.0, 0.2), (0.4, 0.6), (0.8, 1.0)]
+    assert seen_bands([(0.0, 0.5)]) == [(0.5, 1.0)]
+    assert seen_bands([]) == [(0.0, 1.0)]
+    folded = np.where(ENERGY < 0.3, 0.3 - ENERGY, ENERGY)
+    found = band_spearmans(folded, ENERGY, [(0.0, 0.3), (0.3, 1.0), (0.5, 0.5)])
+    assert found[:2].tolist() == [-1.0, 1.0]
+    assert np.isnan(found[2])
+
+
+def test_fracture_needs_two_certain_and_opposite_bands() -> None:
+    nan = np.nan
+    assert fractured(np.array([0.5, -0.9]), np.array([0.7, -0.8])) is True
+    assert fractured(np.array([0.5, -0.9]), np.array([0.7, 0.1])) is False  # the second may be positive
+    assert fractured(np.array([-0.5, -0.9]), np.array([-0.4, -0.8])) is False  # all fall: one direction
+    assert fractured(np.array([0.5, nan]), np.array([0.7, nan])) is None
 
 
 def test_density_of_a_uniform_embedding_is_its_slope() -> None:
     even = (np.arange(70000) + 0.5) / 70000
-    assert np.allclose(quartile_densities(4 * even, even), 1 / 4, rtol=1e-3)
-    assert np.allclose(range_densities(4 * even, even), 1 / 4, rtol=1e-3)
+    assert np.allclose(quartile_densities(4 * even, even, segments()), 1 / 4, rtol=1e-3)
+    assert np.allclose(range_densities(4 * even, even, segments()), 1 / 4, rtol=1e-3)
     assert representation_range(4 * even) == pytest.approx(4, rel=1e-4)
+    assert np.isnan(representation_range(even[:0]))
 
 
 def test_density_by_hand() -> None:
     energy, values = np.array([0.01, 0.02, 0.03, 0.04, 0.05]), np.array([0.0, 1, 2, 3, 10])
-    assert quartile_densities(values, energy)[0] == pytest.approx(0.5 * (1 / 7) / 2)  # quartiles 1 and 3
-    assert range_densities(values, energy)[0] == pytest.approx((1 / 7) / 10)
-    assert np.isnan(quartile_densities(values, energy)[1:]).all()
+    assert quartile_densities(values, energy, segments())[0] == pytest.approx(0.5 * (1 / 7) / 2, abs=1e-12)
+    assert range_densities(values, energy, segments())[0] == pytest.approx((1 / 7) / 10, abs=1e-12)
+    assert np.isnan(quartile_densities(values, energy, segments())[1:]).all()
 
 
 def test_density_laws() -> None:
-    whole = quartile_densities(NOISY, ENERGY)
-    assert np.allclose(quartile_densities(3 - NOISY, ENERGY), whole)  # reflection and shift
-    assert np.allclose(quartile_densities(2 * NOISY, ENERGY), whole / 2)
+    whole = quartile_densities(NOISY, ENERGY, segments())
+    assert np.allclose(quartile_densities(3 - NOISY, ENERGY, segments()), whole)  # reflection and shift
+    assert np.allclose(quartile_densities(2 * NOISY, ENERGY, segments()), whole / 2)
     squeezed = np.where(ENERGY < 3 / 7, ENERGY / 10, ENERGY)
-    assert quartile_densities(squeezed, ENERGY)[1] > 5 * quartile_densities(squeezed, ENERGY)[5]
+    found = quartile_densities(squeezed, ENERGY, segments())
+    assert found[1] > 5 * found[5]
     mostly_blank = np.where(np.arange(4000) % 8 == 0, NOISY, 0.5)  # most images share one value
-    assert np.isnan(quartile_densities(mostly_blank, ENERGY)).all()
+    assert np.isnan(quartile_densities(mostly_blank, ENERGY, segments())).all()
 
 
-def test_a_leak_is_far_above_the_ceiling_and_noise_is_not() -> None:
-    energy = np.repeat(RNG.random(500), 10)
-    pendulum = np.repeat(np.arange(500), 10)
-    oracle = energy + 0.1 * RNG.standard_normal(5000)
-    difference, error = excess(energy, oracle, energy, pendulum)
-    assert difference == pytest.approx(1 - spearmanr(oracle, energy)[0], abs=1e-9)
-    assert difference > 10 * error
-    same, error = excess(-oracle, oracle, energy, pendulum)
-    assert (same, error) == (0.0, 0.0)
-    rival = energy + 0.1 * RNG.standard_normal(5000)
-    difference, error = excess(rival, oracle, energy, pendulum)
-    assert abs(difference) < 4 * error
+@pytest.mark.parametrize("digits", [12, 1, 0])
+def test_a_resample_scores_as_if_its_images_stood_there(digits: int) -> None:
+    values = np.round(SHARED + 0.2 * RNG.standard_normal(4000), digits)
+    counts = bootstrap.resample(200, 12)
+    assert (counts.sum(axis=1) == 200).all()
+    found = bootstrap.spearmans(values, SHARED, PENDULUM, counts)
+    for row, rho in zip(counts, found, strict=True):
+        drawn = np.repeat(np.arange(4000), row[PENDULUM])
+        assert rho == pytest.approx(spearmanr(values[drawn], SHARED[drawn])[0], abs=1e-9)
+    assert np.allclose(bootstrap.spearmans(np.exp(values), SHARED, PENDULUM, counts), found, atol=1e-12)
 
 
-def test_jackknife_error_is_the_spread_between_datasets() -> None:
-    found = []
-    for _ in range(150):
+def test_resampling_at_its_edges() -> None:
+    counts = bootstrap.resample(200, 20)
+    assert np.array_equal(counts, bootstrap.resample(200, 20))  # any two encoders are resampled alike
+    assert np.allclose(bootstrap.spearmans(SHARED, SHARED, PENDULUM, counts), 1.0)
+    assert np.allclose(bootstrap.spearmans(-SHARED, SHARED, PENDULUM, counts), -1.0)
+    assert np.isnan(bootstrap.spearmans(np.zeros(4000), SHARED, PENDULUM, counts)).all()
+    assert np.isnan(bootstrap.spearmans(SHARED[:1], SHARED[:1], PENDULUM[:1], counts)).all()
+    assert np.isnan(bootstrap.interval(np.full(9, np.nan), 0.5)).all()
+    assert bootstrap.interval(np.arange(101.0), 50.0) == pytest.approx((2.5, 97.5))
+    assert bootstrap.interval(np.arange(101.0), 60.0) == pytest.approx((12.5, 107.5))  # the bias is taken off
+    assert np.isnan(bootstrap.standard_error(np.array([1.0])))
+
+
+def test_the_bootstrap_tells_the_spread_between_datasets() -> None:
+    found, errors, covered = [], [], 0
+    many = RNG.random(400_000)
+    truth = spearman(many + np.hypot(0.1, 0.2) * RNG.standard_normal(400_000), many)
+    for _ in range(120):
         energy = np.repeat(RNG.random(100), 5)
-        sides = [energy + s * RNG.standard_normal(500) for s in (0.2, 0.1)]
-        found.append(excess(*sides, energy, np.repeat(np.arange(100), 5)))
-    differences, errors = np.array(found).T
-    assert np.sqrt(np.mean(errors**2)) == pytest.approx(differences.std(), rel=0.3)
+        # The second noise is one per pendulum: a bootstrap over images would miss it.
+        values = energy + 0.1 * RNG.standard_normal(500) + 0.2 * np.repeat(RNG.standard_normal(100), 5)
+        draws = bootstrap.spearmans(values, energy, np.repeat(np.arange(100), 5), bootstrap.resample(100, 200))
+        found.append(spearman(values, energy))
+        errors.append(bootstrap.standard_error(draws))
+        low, high = bootstrap.interval(draws, found[-1])
+        covered += low < truth < high
+    assert np.mean(errors) == pytest.approx(np.std(found), rel=0.25)
+    assert covered > 0.88 * 120  # 95 % are meant; 100 pendulums are few
+
+
+def test_resampled_errors_by_hand() -> None:
+    squares, images = np.array([4.0, 0.0, 9.0]), np.array([1.0, 1, 3])
+    counts = np.array([[1, 1, 1], [0, 3, 0], [2, 0, 1]])
+    assert np.allclose(bootstrap.root_mean_squares(squares, images, counts), np.sqrt([13 / 5, 0, 17 / 5]))
+
+
+def test_halves_part_pendulums() -> None:
+    fit, held = regression.halves(PENDULUM)
+    assert fit.sum() == held.sum() == 2000
+    assert not set(PENDULUM[fit]) & set(PENDULUM[held])
+    fit, held = regression.halves(np.array([3, 3, 8, 8, 8]))
+    assert int(fit.sum()) in (2, 3)  # all images of the one, or all of the other
+    assert (fit == ~held).all()
+
+
+@pytest.mark.parametrize(("dim", "digits"), [(1, 6), (1, 1), (2, 1), (3, 1)])
+def test_a_tree_is_the_one_scikit_learn_grows_on_the_same_draws(dim: int, digits: int) -> None:
+    points = np.round(SHARED[:, None] * [1, 2, -1][:dim] + 0.2 * RNG.standard_normal((4000, dim)), digits)
+    points = points.astype(np.float32).astype(np.float64)
+    queries = np.unique(RNG.uniform(-1, 3, (500, dim)).astype(np.float32), axis=0).astype(np.float64)
+    rows, which = regression.distinct(points)
+    drawn = RNG.integers(4000, size=4000)
+    theirs = DecisionTreeRegressor(random_state=0).fit(points[drawn], SHARED[drawn]).predict(queries)
+    ours = regression.tree(rows, which[drawn], SHARED[drawn], queries)
+    if dim == 1:
+        assert np.allclose(ours, theirs, atol=1e-9)
+    else:  # equally good splits are chosen between at random
+        assert np.mean(np.abs(ours - theirs) < 1e-9) > 0.9
+        assert np.sqrt(np.mean((ours - theirs) ** 2)) < 0.05
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_a_forest_is_as_good_as_scikit_learns(dim: int) -> None:
+    points = SHARED[:, None] * [1, 2][:dim] + 0.2 * RNG.standard_normal((4000, dim))
+    fit, held = regression.halves(PENDULUM)
+    ours = regression.forest(points[fit], SHARED[fit], points[held], forests=2)
+    theirs = RandomForestRegressor(random_state=0).fit(points[fit].astype(np.float32), SHARED[fit])
+    errors = [np.sqrt(np.mean((p - SHARED[held]) ** 2)) for p in ours.predictions]
+    reference = np.sqrt(np.mean((theirs.predict(points[held].astype(np.float32)) - SHARED[held]) ** 2))
+    assert errors == pytest.approx([reference] * 2, rel=0.02)
+    assert ours.protocol == "2 x 100 trees, exact"
+    again = regression.forest(points[fit], SHARED[fit], points[held], forests=2)
+    assert np.array_equal(again.predictions, ours.predictions)
+
+
+def test_the_cheaper_forest_says_so() -> None:
+    points = RNG.random((20000, 2))
+    energy = points[:, 0]
+    found = regression.forest(points, energy, points[:50], forests=10, trees=5)
+    assert found.predictions.shape == (1, 50)
+    assert found.protocol == "1 x 5 trees, cheaper: 16384 images"
+    assert np.abs(found.predictions[0] - energy[:50]).max() < 0.1
+
+
+def test_regressions_against_scikit_learn() -> None:
+    points = SHARED[:, None] * [1, 2] + 0.2 * RNG.standard_normal((4000, 2))
+    points = points.astype(np.float32).astype(np.float64)
+    queries = points[:300] + 0.01
+    queries = queries.astype(np.float32).astype(np.float64)
+    theirs = KNeighborsRegressor(20).fit(points, SHARED).predict(queries)
+    assert np.allclose(regression.nearest(points, SHARED, queries), theirs, atol=1e-9)
+    theirs = LinearRegression().fit(points, SHARED).predict(queries)
+    assert np.allclose(regression.linear(points, SHARED, queries), theirs, atol=1e-9)
+
+
+def test_neighbours_that_tie_all_count() -> None:
+    points = np.array([[0.0]] * 30 + [[1.0]] * 5 + [[9.0]] * 5)
+    energy = np.concatenate([np.linspace(0, 0.3, 30), np.full(5, 0.5), np.full(5, 1.0)])
+    found = regression.nearest(points, energy, np.array([[0.1], [8.0]]))
+    assert found[0] == pytest.approx(energy[:30].mean(), abs=1e-12)  # all 30, not some 20 of them
+    assert found[1] == pytest.approx(energy.mean(), abs=1e-12)  # 5 + 5 are too few, so the next 30 too
+    assert regression.nearest(points[:3], energy[:3], points[:1]) == pytest.approx(energy[:3].mean())
+
+
+def test_regressions_of_a_constant_guess_the_mean() -> None:
+    points, energy = np.ones((100, 1)), RNG.random(100)
+    assert np.allclose(regression.nearest(points, energy, points), energy.mean())
+    assert np.allclose(regression.linear(points, energy, points), energy.mean())
+    assert np.allclose(regression.forest(points, energy, points).predictions, energy.mean(), atol=0.03)
+
+
+def test_one_output_is_its_own_line() -> None:
+    values, how = line(NOISY[:, None])
+    assert how == "output"
+    assert np.array_equal(values, NOISY)
+
+
+def test_the_angle_is_cut_where_nothing_is() -> None:
+    turned = 2.5 + 5.5 * ENERGY  # an arc of 5.5 of 2π that crosses the branch cut of arctan2
+    points = np.column_stack([np.cos(turned), np.sin(turned)]) * RNG.uniform(0.5, 2, (4000, 1))
+    values, how = line(points, cosine=True)
+    assert how == "angle"
+    assert spearman(values, ENERGY) == pytest.approx(1.0, abs=1e-9)
+    assert values.min() == pytest.approx((2 * np.pi - np.ptp(turned)) / 2, abs=1e-9)
+    assert np.allclose(cut_angle(points * [1, -1]).max() + values.min(), 2 * np.pi)  # reflected
+    rotated = points @ np.array([[0.6, -0.8], [0.8, 0.6]])
+    assert abs(spearman(cut_angle(rotated), ENERGY)) == pytest.approx(1.0, abs=1e-9)
+    assert len(cut_angle(np.ones((3, 2)))) == 3
+
+
+def test_spectral_embedding_against_scikit_learn() -> None:
+    curve = RNG.random(300)
+    points = np.column_stack([np.cos(4 * curve), np.sin(4 * curve), curve])
+    theirs = SpectralEmbedding(1, affinity="nearest_neighbors", n_neighbors=30, random_state=0).fit_transform(points)
+    ours = spectral(points)
+    scale = ours @ theirs[:, 0] / (theirs[:, 0] @ theirs[:, 0])
+    assert np.allclose(ours, scale * theirs[:, 0], atol=1e-9)
+    assert abs(spearman(ours, curve)) > 0.9999
+
+
+def test_spectral_embedding_weighs_what_occurs_often() -> None:
+    rows = RNG.random((60, 2))
+    count = RNG.integers(1, 9, 60)
+    # Independent: the generalised problem L f = λ D f over the repeated points, all kernels written out.
+    from scipy.linalg import eigh
+    from sklearn.neighbors import kneighbors_graph
+
+    graph = kneighbors_graph(rows, 6, include_self=True).toarray()
+    affinity = ((graph + graph.T) / 2)[np.repeat(np.arange(60), count)][:, np.repeat(np.arange(60), count)]
+    np.fill_diagonal(affinity, 0)
+    degree = np.diag(affinity.sum(axis=1))
+    _, vectors = eigh(degree - affinity, degree)
+    expected, found = vectors[:, 1], spectral(np.repeat(rows, count, axis=0))
+    assert abs(np.corrcoef(expected, found)[0, 1]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_spectral_embedding_of_pieces_of_many_points_and_of_few() -> None:
+    curve = np.concatenate([np.linspace(0, 1, 300), np.linspace(40, 41, 300)])
+    pieces = np.column_stack([curve, np.zeros(600)])
+    assert abs(spearman(spectral(pieces), curve)) > 0.999
+    many = RNG.random(3 * MOST_LANDMARKS)
+    ribbon = np.column_stack([np.cos(4 * many), np.sin(4 * many)])
+    assert abs(spearman(spectral(ribbon), many)) > 0.999
+    assert spectral(np.ones((5, 2))).tolist() == [0] * 5
+    assert np.unique(spectral(np.array([[0.0, 1], [2, 3], [0, 1]]))).tolist() == [0, 1]
+
+
+def test_time_invariance_by_hand_and_its_laws() -> None:
+    assert geometry.time_invariance(np.array([[1.0], [3], [7], [9]]), np.array([0, 0, 1, 1])) == pytest.approx(0.9)
+    points = SHARED[:, None] + 0.3 * RNG.standard_normal((4000, 2))
+    whole = geometry.time_invariance(points, PENDULUM)
+    between = np.stack([points[p == PENDULUM].mean(axis=0) for p in range(200)]).var(axis=0).sum()
+    assert whole == pytest.approx(between / points.var(axis=0).sum(), abs=1e-9)
+    assert geometry.time_invariance(3 - 2 * points, PENDULUM) == pytest.approx(whole, abs=1e-12)
+    assert geometry.time_invariance(SHARED[:, None], PENDULUM) == pytest.approx(1.0, abs=1e-12)
+    assert np.isnan(geometry.time_invariance(np.ones((4000, 1)), PENDULUM))
+
+
+def test_participation_ratio_counts_dimensions() -> None:
+    round_cloud = RNG.standard_normal((4000, 3))
+    assert geometry.participation_ratio(round_cloud) == pytest.approx(3, rel=0.01)
+    assert geometry.participation_ratio(NOISY[:, None] * [1, 2, -3]) == pytest.approx(1, abs=1e-9)
+    cov = np.cov(round_cloud * [1, 2, 5], rowvar=False)
+    by_trace = np.trace(cov) ** 2 / np.trace(cov @ cov)
+    assert geometry.participation_ratio(round_cloud * [1, 2, 5] + 7) == pytest.approx(by_trace, abs=1e-9)
+    assert np.isnan(geometry.participation_ratio(np.ones((9, 2))))
+
+
+def test_vertical_correlation_is_taken_within_pendulums() -> None:
+    height = RNG.uniform(-1, 1, 4000)
+    outputs = np.column_stack([SHARED, height + SHARED, np.ones(4000)])
+    correlations = geometry.vertical_correlations(outputs, height, PENDULUM)
+    assert np.isnan(correlations[[0, 2]]).all()  # never vary within a pendulum
+    assert correlations[1] == pytest.approx(1.0, abs=1e-9)
+    noisy = np.column_stack([height, RNG.random(4000)]) + RNG.standard_normal((4000, 2))
+    correlations = geometry.vertical_correlations(noisy, height, PENDULUM)
+    dummies = np.eye(200)[PENDULUM]
+    parts = [col - dummies @ np.linalg.lstsq(dummies, col, rcond=None)[0] for col in (*noisy.T, height)]
+    assert correlations == pytest.approx([pearsonr(part, parts[2])[0] for part in parts[:2]], abs=1e-9)
+
+
+def test_the_width_of_a_bent_ribbon_is_found_to_follow_the_vertical_position() -> None:
+    height = RNG.uniform(-1, 1, 4000)
+    spot, turn = 3 * SHARED, np.stack([np.cos(3 * SHARED), np.sin(3 * SHARED)], axis=1)
+    ribbon = turn * (5 + 0.2 * height[:, None])  # a bend of 3 radians whose width is the height
+    assert geometry.vertical_share(ribbon, spot, height) > 0.95
+    assert geometry.vertical_share(turn, spot, height) < 0.05  # no width
+    assert geometry.vertical_share(spot[:, None], spot, height) < 0.05  # one output
+    assert np.isnan(geometry.vertical_share(ribbon, spot, np.ones(4000)))
+    half = ribbon + 0.2 * RNG.standard_normal((4000, 2))
+    order = np.argsort(np.argsort(spot, kind="stable")) * 20 // 4000
+    codes = np.repeat(np.eye(20)[order], 3, axis=1) * np.tile(np.column_stack([np.ones(4000), half]), 20)
+    centred = height - np.array([height[order == k].mean() for k in range(20)])[order]
+    missed = height - LinearRegression(fit_intercept=False).fit(codes, height).predict(codes)
+    ours = geometry.vertical_share(half, spot, height)
+    assert ours == pytest.approx(1 - missed @ missed / (centred @ centred), abs=1e-9)
+
+
+def test_a_curve_follows_its_line_and_a_cloud_does_not() -> None:
+    spot = 3 * SHARED
+    bend = np.stack([np.cos(spot), np.sin(spot)], axis=1)
+    assert geometry.line_share(bend, spot) > 0.999  # though its participation ratio is that of an area
+    assert geometry.participation_ratio(bend) > 1.2
+    cloud = RNG.standard_normal((4000, 2))
+    assert geometry.line_share(cloud, cloud[:, 0]) == pytest.approx(0.5, abs=0.03)
+    assert geometry.line_share(7 - 3 * cloud, cloud[:, 0]) == pytest.approx(geometry.line_share(cloud, cloud[:, 0]))
+    assert np.isnan(geometry.line_share(np.ones((9, 2)), np.arange(9.0)))
+    few = np.array([[0.0, 0], [1, 5], [2, 0], [3, 5]])  # a part for each point: nothing is left
+    assert geometry.line_share(few, np.arange(4.0)) == pytest.approx(1.0)
+
+
+def test_blank_images_by_hand() -> None:
+    energy = np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.5])
+    values = np.array([1.0, 2, 5, 7, 4, 4, 4])
+    blank = np.array([False, False, True, False, True, True, True])  # nothing is visible at .5
+    pendulum = np.array([0, 0, 0, 1, 1, 1, 2])
+    found = blank_images(values, energy, blank, pendulum, np.array([[1, 1, 1], [2, 0, 1], [0, 0, 3]]))
+    assert found is not None
+    assert (found.images, found.embedding) == (4, pytest.approx(13 / 3))
+    assert found.expected == pytest.approx((1.5 + 7 + 7) / 3)
+    assert found.scale == pytest.approx(np.std([1.0, 2, 7]))
+    assert found.resampled[:2] == pytest.approx([13 / 3 - 15.5 / 3, 5 - 1.5])
+    assert np.isnan(found.resampled[2])
+    assert blank_images(values, energy, np.zeros(7, bool), pendulum, np.ones((1, 3), int)) is None
+    assert blank_images(values, energy, np.ones(7, bool), pendulum, np.ones((1, 3), int)) is None
+
+
+def test_blank_images_at_the_average_are_found_there() -> None:
+    blank = RNG.random(4000) < 0.3
+    average = SHARED[blank].mean()
+    values = np.where(blank, average, SHARED)
+    found = blank_images(values, SHARED, blank, PENDULUM, bootstrap.resample(200))
+    assert found is not None
+    assert found.embedding - found.expected == pytest.approx(0, abs=0.005)
+    shifted = blank_images(-values, SHARED, blank, PENDULUM, bootstrap.resample(200))
+    assert shifted is not None
+    assert shifted.expected == pytest.approx(-found.expected, abs=1e-12)
+
+
+def test_rank_agreement_against_scipy() -> None:
+    lines = np.stack([NOISY, -np.exp(NOISY), np.round(ENERGY, 1), RNG.random(4000), np.ones(4000)])
+    found = rank_agreement(lines)
+    for i in range(4):
+        for j in range(4):
+            assert found[i, j] == pytest.approx(abs(spearmanr(lines[i], lines[j])[0]), abs=1e-9)
+    assert found[0, 1] == pytest.approx(1.0)
+    assert np.isnan(found[4]).all()

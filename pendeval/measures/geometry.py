@@ -1,0 +1,90 @@
+"""The shape of an embedding: what stays the same over time, how many dimensions it uses, what else it carries.
+
+Source: paper §3.1, App. A.5 and Fig. 18 (further outputs follow the vertical position, which is not
+time-invariant); the participation ratio is the usual effective dimension (Gao et al. 2017).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+PARTS = 20
+
+
+def time_invariance(embedding: Float, pendulum: Int) -> float:
+    """Share of the total variance of an embedding (n, d) that lies between pendulums, in [0, 1].
+
+    1: all images of a pendulum are embedded alike. By the law of total variance the rest lies within them.
+    NaN where the embedding is constant.
+    """
+    total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
+    within = float((within_pendulum(embedding, pendulum) ** 2).sum())
+    return 1 - within / total if total > 0 else float("nan")
+
+
+def within_pendulum(columns: Float, pendulum: Int) -> Float:
+    """Columns (n, k) less their mean over the images of the same pendulum: float64 (n, k)."""
+    images = np.bincount(pendulum)
+    means = np.stack([np.bincount(pendulum, weights=column) for column in columns.T], axis=1) / np.maximum(
+        images, 1
+    ).reshape(-1, 1)
+    return np.asarray(columns - means[pendulum])
+
+
+def participation_ratio(embedding: Float) -> float:
+    """(Σλ)² / Σλ² over the eigenvalues λ of the covariance of an embedding (n, d): in [1, d]; NaN if constant."""
+    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(embedding, rowvar=False)))
+    squares = float((eigenvalues**2).sum())
+    return float(eigenvalues.sum() ** 2 / squares) if squares > 0 else float("nan")
+
+
+def vertical_correlations(embedding: Float, height: Float, pendulum: Int) -> Float:
+    """Pearson's correlation of each output of `embedding` (n, d) with the vertical position cos θ: float64 (d,).
+
+    `height` is (n,). Both sides are taken less their mean over the images of the same pendulum, within which the
+    energy cannot vary. NaN for an output that never varies within a pendulum.
+    """
+    outputs = within_pendulum(embedding, pendulum)
+    target = within_pendulum(height[:, None], pendulum)[:, 0]
+    scale = np.sqrt((outputs**2).sum(axis=0) * (target @ target))
+    rounding = 1e-12 * np.abs(embedding).max() * np.sqrt(len(height) * (target @ target))
+    return np.where(scale > rounding, outputs.T @ target / np.where(scale > rounding, scale, 1.0), np.nan)
+
+
+def line_share(embedding: Float, values: Float) -> float:
+    """Share of the variance of an embedding (n, d) that follows its line `values` (n,), in [0, 1].
+
+    1: the points lie on a curve, however it bends, where the participation ratio sees only how it fills space. The
+    line is cut into `PARTS` parts of equally many images, in each of which a straight piece of curve is fitted.
+    NaN where the embedding is constant.
+    """
+    total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
+    left = sum(_unexplained(values[part, None], embedding[part])[0] for part in _parts(values))
+    return 1 - left / total if total > 0 else float("nan")
+
+
+def vertical_share(embedding: Float, values: Float, height: Float) -> float:
+    """Share of the variance of the vertical position that the outputs explain beside the energy, in [0, 1].
+
+    A representation of several outputs is a ribbon along the energy that bends (Fig. 18), so what lies across it
+    has no direction of its own. The ribbon is cut into `PARTS` parts of equally many images along its line
+    `values` (n,), and in each `height` (n,) is fitted linearly by `embedding` (n, d). A single output has next to
+    nothing left to tell there. NaN where the position never varies within a part.
+    """
+    sums = [_unexplained(embedding[part], height[part, None]) for part in _parts(values)]
+    left, total = (sum(column) for column in zip(*sums, strict=True))
+    return 1 - left / total if total > 0 else float("nan")
+
+
+def _parts(values: Float) -> list[NDArray[np.bool_]]:
+    """Which points lie in each of `PARTS` parts of equally many along a line; ties may leave fewer parts."""
+    number = np.searchsorted(np.quantile(values, np.linspace(0, 1, PARTS + 1)[1:-1]), values)
+    return [number == part for part in np.unique(number)]
+
+
+def _unexplained(points: Float, targets: Float) -> tuple[float, float]:
+    """Sum of squares of `targets` (n, k) that a linear fit by `points` (n, j) leaves, and the one about their mean."""
+    points, targets = points - points.mean(axis=0), targets - targets.mean(axis=0)
+    missed = targets - points @ np.linalg.lstsq(points, targets, rcond=None)[0]
+    return float((missed**2).sum()), float((targets**2).sum())
