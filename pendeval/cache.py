@@ -61,6 +61,13 @@ def scored(path: Path, folder: Path) -> Scored:
     return Scored(path, digest, held["rows"], held["bands"], held["attributes"], thinned)
 
 
+def prune(folder: Path) -> None:
+    """Drop what other versions of the code left in the cache."""
+    for entry in folder.glob("*-*.[jn][sp]*"):
+        if not entry.stem.endswith(f"-{_code()}"):
+            entry.unlink(missing_ok=True)
+
+
 def _oracle(e: Embeddings, entry: Path) -> dict[str, Scores]:
     try:
         held = json.loads(entry.read_text(encoding="utf-8"))

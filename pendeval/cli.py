@@ -41,7 +41,7 @@ def report(runs: Path, out: Path, csv_only: bool, only: tuple[str, ...], jobs: i
     from pendeval.report import report as write
     from pendeval.tables import main_table
 
-    jobs = jobs or len(os.sched_getaffinity(0))
+    jobs = jobs or _processors()
     made = write(runs, out, only=only, csv_only=csv_only, jobs=jobs, quiet=quiet)
     frames = made.frames
     if len(frames["runs"]):
@@ -85,6 +85,11 @@ def score(file: Path, as_json: bool) -> int:
     else:
         click.echo("\n\n".join(_measures(row) for row in rows))
     return 1 if any(row.get("above_ceiling") for row in rows) else 0
+
+
+def _processors() -> int:
+    """Processors this process may use, which a cluster's job may limit; all where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _excess(row: Any) -> str:

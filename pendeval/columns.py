@@ -47,19 +47,20 @@ summary.csv, a row per CONDITION and measure, over seeds: CONDITION, then
     measure, n, mean, sd, ci_low, ci_high (95 % t-interval), oracle (mean), published (the paper's figure)
 
 comparisons.csv, contrastive against supervised, paired by seed and data: CONDITION without label and method, then
-    measure, n, contrastive, supervised (means), difference (contrastive less supervised), ci_low, ci_high
-    (95 % t-interval), effect_size (Cohen's d_z), test ("paired t-test, two-sided"), p_value
+    measure, n, contrastive, supervised, oracle (means over the pairs), difference (contrastive less supervised),
+    ci_low, ci_high (95 % t-interval), effect_size (Cohen's d_z), test ("paired t-test, two-sided"), p_value
 
-agreement.csv, Spearman's |ρ| between the lines of two encoders on the same images: dataset, variant, parameters,
-    protocol, split, label_a, label_b, pairing ("seed with seed", "method with method"), n (pairs), mean, min, max
+agreement.csv, Spearman's |ρ| between the lines of two encoders on the same images, or of one and the oracle: dataset,
+    variant, parameters, protocol, split, label_a, label_b, pairing ("seed with seed", "method with method", "with the
+    oracle"), n (pairs), mean, min, max
 
 claims.csv, a row per claim of the paper: claim, section, text, verdict ("supported", "contradicted",
     "undecided"), evidence, missing (what would decide it), rule, recipe, conditions (number judged)
 
 records.csv, a row per condition and measure of the authors' records (`pendeval/records.csv`): family, method, dim,
     train_eps_n, train_eps_g, crop_alpha_c, test_eps_n, test_eps_g, view, measure, their_n, their_mean, their_sd,
-    their_ci_low, their_ci_high, our_n, our_mean, our_sd, our_ci_low, our_ci_high, status ("compared", "no runs",
-    "not expressible"), reason
+    their_ci_low, their_ci_high, our_n, our_mean, our_sd, our_ci_low, our_ci_high, our_oracle,
+    status ("compared", "no runs", "not expressible"), reason
 
 provenance.csv, a row per run: run, status, label, dataset, seed, recipe (JSON), device, precision, packages (JSON),
     began, train_seconds, data_digest
@@ -121,7 +122,7 @@ SUMMARY = (*CONDITION, *("measure", "n", "mean", "sd", "ci_low", "ci_high", "ora
 PAIRED = tuple(name for name in CONDITION if name not in ("label", "method"))
 COMPARISONS = (
     *PAIRED,
-    *("measure", "n", "contrastive", "supervised", "difference", "ci_low", "ci_high"),
+    *("measure", "n", "contrastive", "supervised", "oracle", "difference", "ci_low", "ci_high"),
     *("effect_size", "test", "p_value"),
 )
 AGREEMENT = (
@@ -132,7 +133,7 @@ CLAIMS = ("claim", "section", "text", "verdict", "evidence", "missing", "rule", 
 RECORDS = (
     *("family", "method", "dim", "train_eps_n", "train_eps_g", "crop_alpha_c", "test_eps_n", "test_eps_g", "view"),
     *("measure", "their_n", "their_mean", "their_sd", "their_ci_low", "their_ci_high"),
-    *("our_n", "our_mean", "our_sd", "our_ci_low", "our_ci_high", "status", "reason"),
+    *("our_n", "our_mean", "our_sd", "our_ci_low", "our_ci_high", "our_oracle", "status", "reason"),
 )
 PROVENANCE = (
     *("run", "status", "label", "dataset", "seed", "recipe", "device", "precision", "packages"),

@@ -371,6 +371,7 @@ def _comparisons(rows: Sequence[Row]) -> Table:
         *METHODLESS,
         Column("Measure", lambda row: Cell(NAMES[_text(row["measure"])])),
         *(_figures("Pairs", "n"), _figures("Contrastive", "contrastive"), _figures("Supervised", "supervised")),
+        _figures("Oracle", "oracle"),
         Column("Difference ±", difference, True, remark="contrastive less supervised, half the 95 % interval"),
         Column("Ahead", ahead, remark="open: the interval of the difference includes 0"),
         *(_figures("Effect size", "effect_size"), _figures("p", "p_value")),
@@ -409,6 +410,7 @@ def _records(rows: Sequence[Row]) -> Table:
         *(Column("Trained on", noise("train")), Column("Tested on", noise("test")), _words("View", "view")),
         Column("Measure", lambda row: Cell(_named(row["measure"]))),
         *(Column("Authors", side("their"), True), Column("Ours", side("our"), True)),
+        _figures("Our oracle", "our_oracle"),
         Column("Ours less theirs", lambda row: _number(_float(row["our_mean"]) - _float(row["their_mean"])), True),
     )
     caption = "Mean ± half the 95 % interval (number of runs), the authors' records and ours"

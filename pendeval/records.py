@@ -37,7 +37,7 @@ _KEY = (
     *("variant", "level", "train_variant", "train_level", "protocol"),
     *("recipe", "method", "dim", "view", "measure"),
 )
-_OURS = ("our_n", "our_mean", "our_sd", "our_ci_low", "our_ci_high")
+_OURS = ("our_n", "our_mean", "our_sd", "our_ci_low", "our_ci_high", "our_oracle")
 
 
 Known = dict[tuple[Any, ...], tuple[Any, ...]]
@@ -72,7 +72,7 @@ def compare(summary: pd.DataFrame) -> pd.DataFrame:
         ours[name] = np.array([level_of(*row) for row in described.itertuples(index=False)], np.float64)
     ours = ours[(ours["split"] == "test") & (ours["protocol"] == ours["train_protocol"]) & ours["mean"].notna()]
     known: Known = {
-        tuple(getattr(row, name) for name in _KEY): (row.n, row.mean, row.sd, row.ci_low, row.ci_high)
+        tuple(getattr(row, name) for name in _KEY): (row.n, row.mean, row.sd, row.ci_low, row.ci_high, row.oracle)
         for row in ours.sort_values("n", kind="stable").itertuples()
     }
     rows = []

@@ -1,6 +1,7 @@
 """Runs → report: scores every embeddings file, writes the tables, the figures and the page."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -12,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from pendeval import claims, records, tables
-from pendeval.cache import Scored, scored
+from pendeval.cache import Scored, prune, scored
 from pendeval.columns import PROBLEMS
 from pendeval.progress import track
 from pendeval.runs import Problem, find, shown
@@ -42,6 +43,7 @@ def report(
     cache.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise PermissionError(f"cannot write to {out}")
+    prune(cache)
     found: list[Scored] = []
     with _workers(min(jobs, len(files))) as pool:
         futures = {pool.submit(scored, path, cache): path for path in files}
@@ -97,7 +99,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     Text that a spreadsheet would run as a formula begins with an apostrophe instead.
     """
     safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
         os.replace(temporary, path)
@@ -112,7 +114,7 @@ def _workers(jobs: int) -> Iterator[Executor]:
     One job is a thread: starting a process takes longer than scoring a file.
     """
     pool: Executor = (
-        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=one_thread) if jobs > 1 else ThreadPoolExecutor(1)
+        ProcessPoolExecutor(jobs, get_context("spawn"), initializer=worker) if jobs > 1 else ThreadPoolExecutor(1)
     )
     try:
         yield pool
@@ -120,8 +122,9 @@ def _workers(jobs: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def one_thread() -> None:
-    """Keep linear algebra to one core: the processes share the others."""
+def worker() -> None:
+    """Prepare a scoring process: linear algebra on one core, and Ctrl-C left to the process that waits for it."""
     from threadpoolctl import threadpool_limits
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)

@@ -138,9 +138,11 @@ def compare(runs: pd.DataFrame) -> pd.DataFrame:
             ours, theirs = both.to_numpy(np.float64).T
             found = paired(ours, theirs)
             if found.n:
+                oracle = sides["contrastive"].loc[both.index, f"oracle_{measure}"] if measure in ORACLE else [np.nan]
                 row = {"measure": measure, "n": found.n, "contrastive": found.mean_a, "supervised": found.mean_b}
                 row |= {"difference": found.difference, "ci_low": found.low, "ci_high": found.high}
                 row |= {"effect_size": found.effect_size, "p_value": found.p_value}
+                row["oracle"] = float(np.mean(np.asarray(oracle, np.float64)))
                 rows.append(first | row | {"test": "paired t-test, two-sided" if found.n > 1 else ""})
     return pd.DataFrame(rows, columns=list(COMPARISONS))
 
@@ -161,15 +163,21 @@ def agree(scored: Sequence[Scored], runs: pd.DataFrame) -> pd.DataFrame:
     found: dict[tuple[str, ...], list[float]] = {}
     for group in groups.values():
         unique = list({one.digest: one for one in group}.values())
-        agreement = rank_agreement(np.stack([one.sample.values for one in unique]))
-        for i, j in zip(*np.triu_indices(len(unique), 1), strict=True):
-            a, b = sorted((by_digest[unique[k].digest] for k in (i, j)), key=lambda row: str(row["label"]))
-            pairing = _pairing(a, b)
+        oracle = unique[0].sample.oracle  # the labels are equal, so it is everyone's
+        lines = [one.sample.values for one in unique] + ([] if oracle is None else [oracle])
+        agreement = rank_agreement(np.stack(lines))
+        rows = [by_digest[one.digest] for one in unique]
+        for i, j in zip(*np.triu_indices(len(lines), 1), strict=True):
+            if j == len(unique):
+                labels, pairing = (rows[i]["label"], "oracle"), "with the oracle"
+            else:
+                a, b = sorted((rows[i], rows[j]), key=lambda row: str(row["label"]))
+                labels, pairing = (a["label"], b["label"]), _pairing(a, b)
             if pairing and np.isfinite(agreement[i, j]):
-                where = tuple(str(a[name]) for name in AGREEMENT[:5])
-                found.setdefault((*where, a["label"], b["label"], pairing), []).append(float(agreement[i, j]))
-    rows = [(*key, len(v), float(np.mean(v)), min(v), max(v)) for key, v in sorted(found.items())]
-    return pd.DataFrame(rows, columns=list(AGREEMENT))
+                where = tuple(str(rows[i][name]) for name in AGREEMENT[:5])
+                found.setdefault((*where, *labels, pairing), []).append(float(agreement[i, j]))
+    table = [(*key, len(v), float(np.mean(v)), min(v), max(v)) for key, v in sorted(found.items())]
+    return pd.DataFrame(table, columns=list(AGREEMENT))
 
 
 def _pairing(a: pd.Series, b: pd.Series) -> str:

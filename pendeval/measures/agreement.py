@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 
 
@@ -12,6 +14,7 @@ def rank_agreement(lines: Float) -> Float:
 
     The sign of a line means nothing and is taken off. NaN where a line is constant.
     """
+    require(lines=lines)
     ranks = rankdata(lines, axis=1) - (lines.shape[1] + 1) / 2
     norms = np.linalg.norm(ranks, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 BINS = 50
@@ -31,6 +33,7 @@ def blank_images(values: Float, energy: Float, blank: NDArray[np.bool_], pendulu
     The line of visible images at an energy is its mean in one of `BINS` equal parts of [0, 1]; blank images at
     energies where nothing is visible are left out of both sides. `counts` (resamples, P): `bootstrap.resample`.
     """
+    require(values=values, energy=energy, blank=blank, pendulum=pendulum)
     pendulums = counts.shape[1]
     bin_of = np.minimum((energy * BINS).astype(np.int64), BINS - 1)
     has_visible = np.bincount(bin_of[~blank], minlength=BINS) > 0

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 RESAMPLES = 500
@@ -33,6 +35,7 @@ def spearmans(values: Float, energy: Float, pendulum: Int, counts: Int) -> Float
     `values` and `energy` are (n,), `pendulum` (n,) says which column of `counts` (resamples, P) an image
     is drawn with.
     """
+    require(values=values, energy=energy, pendulum=pendulum)
     result = np.full(len(counts), np.nan)
     if len(values) < 2:
         return result

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pendeval.measures.spearman import Bands, inside
+from pendeval.measures.valid import require
 
 Float = NDArray[np.float64]
 
@@ -24,10 +25,12 @@ def range_densities(values: Float, energies: Float, bands: Bands) -> Float:
 
 def representation_range(values: Float) -> float:
     """Largest minus smallest embedding; NaN of none."""
+    require(values=values)
     return float(np.ptp(values)) if len(values) else float("nan")
 
 
 def _densities(values: Float, energies: Float, bands: Bands, share: float, low: float, high: float) -> Float:
+    require(values=values, energies=energies)
     result = np.full(len(bands), np.nan)
     for k, band in enumerate(bands):
         within = values[inside(energies, band)]

@@ -7,6 +7,8 @@ time-invariant); the participation ratio is the usual effective dimension (Gao e
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 PARTS = 20
@@ -18,6 +20,7 @@ def time_invariance(embedding: Float, pendulum: Int) -> float:
     1: all images of a pendulum are embedded alike. By the law of total variance the rest lies within them.
     NaN where the embedding is constant.
     """
+    require(embedding=embedding, pendulum=pendulum)
     total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
     within = float((within_pendulum(embedding, pendulum) ** 2).sum())
     return 1 - within / total if total > 0 else float("nan")
@@ -34,6 +37,7 @@ def within_pendulum(columns: Float, pendulum: Int) -> Float:
 
 def participation_ratio(embedding: Float) -> float:
     """(Σλ)² / Σλ² over the eigenvalues λ of the covariance of an embedding (n, d): in [1, d]; NaN if constant."""
+    require(embedding=embedding)
     eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(embedding, rowvar=False)))
     squares = float((eigenvalues**2).sum())
     return float(eigenvalues.sum() ** 2 / squares) if squares > 0 else float("nan")
@@ -45,6 +49,7 @@ def vertical_correlations(embedding: Float, height: Float, pendulum: Int) -> Flo
     `height` is (n,). Both sides are taken less their mean over the images of the same pendulum, within which the
     energy cannot vary. NaN for an output that never varies within a pendulum.
     """
+    require(embedding=embedding, height=height, pendulum=pendulum)
     outputs = within_pendulum(embedding, pendulum)
     target = within_pendulum(height[:, None], pendulum)[:, 0]
     scale = np.sqrt((outputs**2).sum(axis=0) * (target @ target))
@@ -59,6 +64,7 @@ def line_share(embedding: Float, values: Float) -> float:
     line is cut into `PARTS` parts of equally many images, in each of which a straight piece of curve is fitted.
     NaN where the embedding is constant.
     """
+    require(embedding=embedding, values=values)
     total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
     left = sum(_unexplained(values[part, None], embedding[part])[0] for part in _parts(values))
     return 1 - left / total if total > 0 else float("nan")
@@ -72,6 +78,7 @@ def vertical_share(embedding: Float, values: Float, height: Float) -> float:
     `values` (n,), and in each `height` (n,) is fitted linearly by `embedding` (n, d). A single output has next to
     nothing left to tell there. NaN where the position never varies within a part.
     """
+    require(embedding=embedding, values=values, height=height)
     sums = [_unexplained(embedding[part], height[part, None]) for part in _parts(values)]
     left, total = (sum(column) for column in zip(*sums, strict=True))
     return 1 - left / total if total > 0 else float("nan")

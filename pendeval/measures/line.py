@@ -10,6 +10,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 MOST_LANDMARKS = 2000
 NEIGHBOUR_SHARE = 0.1  # of the distinct embeddings; scikit-learn's default for this method
@@ -17,6 +19,7 @@ NEIGHBOUR_SHARE = 0.1  # of the distinct embeddings; scikit-learn's default for 
 
 def line(embedding: Float, cosine: bool = False) -> tuple[Float, str]:
     """The one-dimensional view of `embedding` (n, d): float64 (n,), and which of the three above it is."""
+    require(embedding=embedding)
     if embedding.shape[1] == 1:
         return embedding[:, 0], "output"
     if cosine:
@@ -45,6 +48,7 @@ def spectral(embedding: Float) -> Float:
     """
     from scipy.spatial import cKDTree
 
+    require(embedding=embedding)
     rows, which, count = np.unique(embedding, axis=0, return_inverse=True, return_counts=True)
     which = which.reshape(-1)
     if len(rows) < 3:

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 FORESTS, TREES, NEIGHBOURS = 10, 100, 20
@@ -54,6 +56,8 @@ def distinct(embedding: Float) -> tuple[Float, Int]:
 
 def forest(embedding: Float, energy: Float, queries: Float, forests: int = FORESTS, trees: int = TREES) -> Forest:
     """Random forests fitted on `embedding` (n, d) and `energy` (n,), asked about `queries` (m, d)."""
+    require(embedding=embedding, energy=energy)
+    require(queries=queries)
     rows, which = distinct(embedding)
     asked, asked_which = distinct(queries)
     protocol = "exact"
@@ -95,6 +99,8 @@ def nearest(embedding: Float, energy: Float, queries: Float, neighbours: int = N
     Counting those that tie makes the answer independent of the order of the images, which matters where
     thousands share one embedding.
     """
+    require(embedding=embedding, energy=energy)
+    require(queries=queries)
     rows, which = distinct(embedding)
     asked, asked_which = distinct(queries)
     count = np.bincount(which)
@@ -108,6 +114,8 @@ def nearest(embedding: Float, energy: Float, queries: Float, neighbours: int = N
 
 def linear(embedding: Float, energy: Float, queries: Float) -> Float:
     """Least squares with an intercept: float64 (m,)."""
+    require(embedding=embedding, energy=energy)
+    require(queries=queries)
 
     def design(points: Float) -> Float:
         return np.column_stack([np.ones(len(points)), points - embedding.mean(axis=0)])

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from pendeval.measures.valid import require
+
 Float = NDArray[np.float64]
 Bands = Sequence[tuple[float, float]]
 SEGMENTS = 7
@@ -28,12 +30,11 @@ SEGMENTS = 7
 def spearman(values: Float, energies: Float) -> float:
     """Spearman's ρ in [−1, 1]: Pearson's correlation of average ranks. NaN where undefined.
 
-    Raises ValueError where the arrays differ in shape, are not 1-D or hold a NaN.
+    Raises ValueError where the arrays differ in shape, are not 1-D or not finite.
     """
     if values.ndim != 1 or values.shape != energies.shape:
         raise ValueError(f"shapes are {values.shape} and {energies.shape}, expected two equal 1-D ones")
-    if np.isnan(values).any() or np.isnan(energies).any():
-        raise ValueError("found NaN, expected numbers to rank")
+    require(values=values, energies=energies)
     if len(values) < 2:
         return float("nan")
     first, second = (rankdata(side) - (len(side) + 1) / 2 for side in (values, energies))

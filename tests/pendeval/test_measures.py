@@ -1,6 +1,8 @@
 """Measures against independent calculations, at their edges, and their laws."""
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -32,7 +34,18 @@ ENERGY = RNG.random(4000)
 NOISY = ENERGY + 0.1 * RNG.standard_normal(4000)
 PENDULUM = np.repeat(np.arange(200), 20)
 SHARED = np.repeat(RNG.random(200), 20)  # energies as in a dataset: one per pendulum
+HEIGHT = RNG.uniform(-1, 1, 4000)
 Float = NDArray[np.float64]
+NAN, ANY = object(), object()  # undefined; tested elsewhere
+LITTLE, STEPS = pytest.approx(0, abs=0.02), pytest.approx(1 / np.sqrt(1200), abs=0.01)
+CLOSE, SPAN = pytest.approx(1, abs=0.01), pytest.approx(np.ptp(SHARED))
+
+
+def blank_offset(values: Float) -> float:
+    """Blank images less the average of visible ones, where every third image is blank for no reason."""
+    found = blank_images(values, SHARED, np.arange(4000) % 3 == 0, PENDULUM, bootstrap.resample(200, 3))
+    assert found is not None
+    return found.embedding - found.expected
 
 
 def test_spearman_against_scipy_and_by_hand() -> None:
@@ -61,12 +74,85 @@ def test_spearman_is_invariant_to_increasing_maps() -> None:
 
 
 def test_spearman_refuses() -> None:
-    with pytest.raises(ValueError, match="found NaN"):
+    with pytest.raises(ValueError, match="values holds NaN"):
         spearman(np.array([1.0, np.nan]), np.array([1.0, 2]))
     with pytest.raises(ValueError, match="shapes are"):
         spearman(np.zeros(3), np.zeros(4))
     with pytest.raises(ValueError, match="shapes are"):
         spearman(np.zeros((3, 1)), np.zeros((3, 1)))
+
+
+def rmse(regress: Callable[..., Float], values: Float) -> float:
+    """Error of a regression on the other half of the pendulums."""
+    fit, held = regression.halves(PENDULUM[: len(values)])
+    points, energy = values[:, None], SHARED[: len(values)]
+    return float(np.sqrt(np.mean((regress(points[fit], energy[fit], points[held]) - energy[held]) ** 2)))
+
+
+def forest_of_ten(points: Float, energy: Float, queries: Float) -> Float:
+    """Mean prediction of one small forest."""
+    return np.asarray(regression.forest(points, energy, queries, forests=1, trees=50).predictions[0])
+
+
+def resampled(values: Float) -> float:
+    """Mean ρ over a few resamples."""
+    size = len(values)
+    return float(bootstrap.spearmans(values, SHARED[:size], PENDULUM[:size], bootstrap.resample(200, 8)).mean())
+
+
+EVEN = pytest.approx(np.sqrt(1 / 12), rel=0.25)  # the error of a constant guess
+SLOPE = pytest.approx(1.0, rel=0.2)
+UNLIKE = pytest.approx(0.0, abs=0.1)
+# Each measure on an embedding that is the energy, minus it, constant, random, and the energy in ten steps.
+CASES: dict[str, tuple[Callable[[Float], float], Sequence[object]]] = {
+    "global": (lambda v: spearman(v, SHARED), (1, -1, NAN, UNLIKE, pytest.approx(0.995, abs=0.004))),
+    "resampled": (resampled, (1, -1, NAN, UNLIKE, pytest.approx(0.995, abs=0.004))),
+    "local": (lambda v: local_spearmans(v, SHARED).mean(), (1, 1, NAN, UNLIKE, pytest.approx(0.7, abs=0.2))),
+    "density": (lambda v: np.median(quartile_densities(v, SHARED, segments())), (SLOPE, SLOPE, NAN, ANY, ANY)),
+    "range density": (lambda v: range_densities(v, SHARED, segments())[3], (SLOPE, SLOPE, NAN, ANY, ANY)),
+    "range": (representation_range, (SPAN, SPAN, 0, CLOSE, pytest.approx(0.9))),
+    "forest": (partial(rmse, forest_of_ten), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
+    "neighbours": (partial(rmse, regression.nearest), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
+    "linear": (partial(rmse, regression.linear), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
+    "invariance": (lambda v: geometry.time_invariance(v[:, None], PENDULUM), (1, 1, NAN, UNLIKE, 1)),
+    "agreement": (lambda v: rank_agreement(np.stack([v, SHARED]))[0, 1], (CLOSE, CLOSE, NAN, UNLIKE, CLOSE)),
+    "output": (lambda v: spearman(line(v[:, None])[0], SHARED), (1, -1, NAN, UNLIKE, CLOSE)),
+    "spectral": (lambda v: abs(spearman(spectral(v[:, None] * [1, 2]), SHARED)), (CLOSE, CLOSE, NAN, UNLIKE, CLOSE)),
+    "line share": (lambda v: geometry.line_share(v[:, None] * [1, 2], v), (1, 1, NAN, 1, 1)),
+    "dimensions": (lambda v: geometry.participation_ratio(v[:, None] * [1, 2]), (1, 1, NAN, 1, 1)),
+    "vertical": (lambda v: geometry.vertical_share(v[:, None], v, HEIGHT), (UNLIKE, UNLIKE, UNLIKE, UNLIKE, UNLIKE)),
+    "blank": (lambda v: blank_offset(v), (UNLIKE, UNLIKE, 0, UNLIKE, UNLIKE)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_measure_at_its_edges(name: str) -> None:
+    measure, expected = CASES[name]
+    inputs = (SHARED, -SHARED, np.ones(4000), RNG.random(4000), np.floor(10 * SHARED) / 10)
+    for values, answer in zip(inputs, expected, strict=True):
+        found = measure(values)
+        assert np.isnan(found) if answer is NAN else answer is ANY or found == answer, (name, found, answer)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        measure(np.where(np.arange(4000) == 7, np.nan, SHARED))
+    shifted = measure(SHARED + 3)  # a shift means nothing to any measure
+    assert shifted == pytest.approx(measure(SHARED), abs=1e-6, nan_ok=True)
+
+
+def test_measures_of_two_points() -> None:
+    pendulum, energy, counts = np.array([0, 1]), np.array([0.2, 0.7]), bootstrap.resample(2, 50)
+    values = np.array([3.0, 1.0])
+    rho = bootstrap.spearmans(values, energy, pendulum, counts)
+    assert set(rho[np.isfinite(rho)]) == {-1.0}  # defined where both were drawn
+    assert np.isnan(rho).sum() == ((counts == 2).any(axis=1)).sum()
+    assert np.isnan(local_spearmans(values, energy)).all()
+    assert representation_range(values) == 2
+    fit, held = regression.halves(pendulum)
+    for regress in (regression.nearest, regression.linear, forest_of_ten):
+        assert regress(values[fit, None], energy[fit], values[held, None])[0] == pytest.approx(energy[fit][0])
+    assert geometry.time_invariance(values[:, None], pendulum) == 1
+    assert geometry.participation_ratio(values[:, None] * [1, 2]) == pytest.approx(1)
+    assert rank_agreement(np.stack([values, energy]))[0, 1] == pytest.approx(1)
+    assert abs(spearman(spectral(values[:, None] * [1, 2]), energy)) == 1
 
 
 def test_segments_cover_the_energies() -> None:
@@ -189,20 +275,23 @@ def test_halves_part_pendulums() -> None:
     assert (fit == ~held).all()
 
 
-@pytest.mark.parametrize(("dim", "digits"), [(1, 6), (1, 1), (2, 1), (3, 1)])
-def test_a_tree_is_the_one_scikit_learn_grows_on_the_same_draws(dim: int, digits: int) -> None:
-    points = np.round(SHARED[:, None] * [1, 2, -1][:dim] + 0.2 * RNG.standard_normal((4000, dim)), digits)
-    points = points.astype(np.float32).astype(np.float64)
-    queries = np.unique(RNG.uniform(-1, 3, (500, dim)).astype(np.float32), axis=0).astype(np.float64)
+@pytest.mark.parametrize(("dim", "copies"), [(1, 1), (1, 8), (2, 1), (2, 8), (3, 8)])
+def test_a_tree_is_the_one_scikit_learn_grows_on_the_same_draws(dim: int, copies: int) -> None:
+    points = SHARED[:, None] * [1, 2, -1][:dim] + 0.2 * RNG.standard_normal((4000, dim))
+    points = np.tile(points[: 4000 // copies], (copies, 1)).astype(np.float32).astype(np.float64)
     rows, which = regression.distinct(points)
     drawn = RNG.integers(4000, size=4000)
-    theirs = DecisionTreeRegressor(random_state=0).fit(points[drawn], SHARED[drawn]).predict(queries)
-    ours = regression.tree(rows, which[drawn], SHARED[drawn], queries)
+    grown = DecisionTreeRegressor(random_state=0).fit(points[drawn], SHARED[drawn])
+    learnt, _ = regression.distinct(points[drawn])
+    ours = regression.tree(rows, which[drawn], SHARED[drawn], learnt)
+    assert np.allclose(ours, grown.predict(learnt), atol=1e-9)
+    others = np.unique(RNG.uniform(-1, 3, (2000, dim)).astype(np.float32), axis=0).astype(np.float64)
+    ours, theirs = regression.tree(rows, which[drawn], SHARED[drawn], others), grown.predict(others)
     if dim == 1:
         assert np.allclose(ours, theirs, atol=1e-9)
-    else:  # equally good splits are chosen between at random
-        assert np.mean(np.abs(ours - theirs) < 1e-9) > 0.9
-        assert np.sqrt(np.mean((ours - theirs) ** 2)) < 0.05
+    else:  # between equally good splits, of which small nodes have many, both choose at random
+        assert np.mean(np.abs(ours - theirs) < 1e-9) > 0.4
+        assert abs((ours - theirs).mean()) < 0.01
 
 
 @pytest.mark.parametrize("dim", [1, 2])

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,11 +88,16 @@ def test_methods_are_compared_by_seed(tmp_path: Path, write_run: Write) -> None:
     assert row["p_value"] == pytest.approx(ttest_rel(ours, theirs).pvalue, abs=1e-9)
     assert row["effect_size"] == pytest.approx((ours - theirs).mean() / (ours - theirs).std(), abs=1e-9)
     assert row["ci_low"] < row["difference"] < row["ci_high"]
+    assert row["oracle"] == pytest.approx(frames["runs"]["oracle_local_spearman"].iloc[0], abs=1e-12)
     agreement = frames["agreement"].set_index(["pairing", "label_a"])
     assert agreement.loc[("method with method", "contrastive-d1"), "n"] == 3
     assert agreement.loc[("seed with seed", "contrastive-d1"), "n"] == 6
     assert agreement.loc[("seed with seed", "supervised-d1"), "n"] == 3
-    lines = [read(path).embedding.ravel() for path in sorted((tmp_path / "runs").rglob("supervised*/**/*.h5"))]
+    assert agreement.loc[("with the oracle", "contrastive-d1"), "n"] == 4
+    files = [read(path) for path in sorted((tmp_path / "runs").rglob("supervised*/**/*.h5"))]
+    beside = [spearmanr(e.embedding.ravel(), e.energy_given_image.ravel())[0] for e in files]  # type: ignore[union-attr]
+    assert agreement.loc[("with the oracle", "supervised-d1"), "mean"] == pytest.approx(np.mean(beside), abs=1e-9)
+    lines = [e.embedding.ravel() for e in files]
     pairs = [abs(spearmanr(lines[i], lines[j])[0]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert agreement.loc[("seed with seed", "supervised-d1"), "mean"] == pytest.approx(np.mean(pairs), abs=1e-9)
 
@@ -466,6 +472,36 @@ def test_an_interrupted_report_leaves_no_half_written_table(tmp_path: Path, writ
         process.stderr.close()
     assert not list((tmp_path / "out").glob("*.csv"))
     assert len(tables(tmp_path / "runs", tmp_path / "out")["runs"]) == 6
+
+
+def test_ctrl_c_is_one_line(tmp_path: Path, write_run: Write) -> None:
+    for seed in range(6):
+        write_run(seed, pendulums=2000, images=10)
+    argv = [sys.executable, "-m", "pendeval", "report", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [*argv, "--jobs", "2", "--csv-only"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    cache = tmp_path / "out" / ".cache"
+    until = time.monotonic() + 60
+    while not (cache.is_dir() and any(cache.glob("*.npz"))) and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "pendeval: interrupted"
+    assert "Traceback" not in err
+    assert not list((tmp_path / "out").glob("*.csv"))
+
+
+def test_entries_of_other_code_leave_the_cache(tmp_path: Path, write_run: Write) -> None:
+    write_run(0)
+    tables(tmp_path / "runs", tmp_path / "out")
+    cache = tmp_path / "out" / ".cache"
+    kept = {path.name for path in cache.iterdir()}
+    for suffix in (".json", ".npz"):
+        (cache / f"{'0' * 32}-{'0' * 12}{suffix}").write_bytes(b"of an older version")
+    tables(tmp_path / "runs", tmp_path / "out")
+    assert {path.name for path in cache.iterdir()} == kept
 
 
 def test_help_is_instant() -> None:
