@@ -24,7 +24,8 @@ runs.csv, a row per embeddings file and view: CONDITION, then
     excess, excess_se           global Spearman less the oracle's; paired bootstrap standard error
     rmse_excess, rmse_excess_se ceiling_rmse less forest_rmse (positive: better than the ceiling)
     above_ceiling               excess or rmse_excess beyond 3 standard errors: an error in data or code
-                                (empty where not judged: test energies not uniform, or no oracle)
+                                (empty where not judged: energies not uniform, no oracle, or training images,
+                                which an encoder may know by heart)
     fractured                   two visible bands run in certainly opposite directions (empty without bands)
     forests                     how the forests were grown: "10 x 100 trees", exact, or the cheaper protocol
     forest_rmse_sd              spread of forest_rmse over the forests

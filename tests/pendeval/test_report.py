@@ -138,6 +138,11 @@ def test_no_alarm_where_energies_are_not_uniform(tmp_path: Path, write_run: Writ
     assert "uniform" in json.loads(runs["missing"][0])["above_ceiling"]
 
 
+def test_no_alarm_on_training_images(tmp_path: Path, write_run: Write) -> None:
+    write_run(leak=True, data_split="train")  # known by heart, which is no leak
+    assert tables(tmp_path / "runs", tmp_path / "out")["runs"]["above_ceiling"].isna().all()
+
+
 def test_the_ceiling_of_the_errors_is_the_oracles_own(tmp_path: Path, write_run: Write) -> None:
     path = write_run()
     row = tables(tmp_path / "runs", tmp_path / "out")["runs"].iloc[0]
