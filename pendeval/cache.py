@@ -8,8 +8,9 @@ The oracle's scores depend on the data alone and are kept for all encoders that 
 import hashlib
 import json
 import os
-import zipfile
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +22,8 @@ import numpy as np
 from pendeval import sample
 from pendeval.runs import Embeddings, read
 from pendeval.score import Scores, score, score_oracle
+
+_ENTRY = re.compile(r"(oracle-)?[0-9a-f]{32}-(?P<code>[0-9a-f]{12})\.(json|npz)")
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,14 @@ def scored(path: Path, folder: Path) -> Scored:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     entry, points = (folder / f"{digest[:32]}-{_code()}{suffix}" for suffix in (".json", ".npz"))
-    try:
+    with suppress(Exception):  # damage takes many forms, and all of them mean: score it again
         held = json.loads(entry.read_text(encoding="utf-8"))
         return Scored(path, digest, held["rows"], held["bands"], held["attributes"], sample.load(points))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        pass
     e = read(path)
     labels = _labels(e)
     rows, bands, values = score(e, _oracle(e, folder / f"oracle-{labels[:32]}-{_code()}.json"))
-    attributes = {key: value for key, value in e.attributes.items() if isinstance(value, (str, int, float))}
+    attributes = {key: value for key, value in e.attributes.items() if key.startswith(("data_", "train_"))}
+    attributes = {key: value for key, value in attributes.items() if isinstance(value, (str, int))}
     size = {"pendulums": e.embedding.shape[0], "images_per_pendulum": e.embedding.shape[1]}
     held = plain({"rows": rows, "bands": bands, "attributes": attributes | {"labels": labels} | size})
     thinned = sample.thin(e, values)
@@ -63,19 +65,17 @@ def scored(path: Path, folder: Path) -> Scored:
 
 def prune(folder: Path) -> None:
     """Drop what other versions of the code left in the cache."""
-    for entry in folder.glob("*-*.[jn][sp]*"):
-        if not entry.stem.endswith(f"-{_code()}"):
+    for entry in folder.iterdir():
+        found = _ENTRY.fullmatch(entry.name)
+        if found and found["code"] != _code():
             entry.unlink(missing_ok=True)
 
 
 def _oracle(e: Embeddings, entry: Path) -> dict[str, Scores]:
-    try:
-        held = json.loads(entry.read_text(encoding="utf-8"))
-        resamples = {view: {k: np.array(v, float) for k, v in one["resamples"].items()} for view, one in held.items()}
-        nan = {view: _unplain(one) for view, one in held.items()}
-        return {view: Scores(one["row"], one["bands"], resamples[view]) for view, one in nan.items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    with suppress(Exception):  # as above
+        held: dict[str, Any] = _unplain(json.loads(entry.read_text(encoding="utf-8")))
+        arrays = {view: {k: np.array(v, float) for k, v in one["resamples"].items()} for view, one in held.items()}
+        return {view: Scores(one["row"], one["bands"], arrays[view]) for view, one in held.items()}
     found = score_oracle(e)
     content = json.dumps(plain({view: asdict(scores) for view, scores in found.items()}))
     _write(entry, lambda place: place.write_text(content, encoding="utf-8"))
@@ -118,7 +118,8 @@ def _labels(e: Embeddings) -> str:
 def _code() -> str:
     """Digest of the code a score depends on, and of the libraries it calls."""
     here = Path(__file__).parent
-    names = [*sorted((here / "measures").glob("*.py")), here / "score.py", here / "sample.py", here / "runs.py"]
+    rooms = ("cache", "columns", "runs", "sample", "score")
+    names = [*sorted((here / "measures").glob("*.py")), *(here / f"{room}.py" for room in rooms)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in names))
     for library in ("numpy", "scipy", "scikit-learn"):
         digest.update(version(library).encode())
@@ -129,6 +130,8 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

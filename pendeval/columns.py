@@ -9,10 +9,10 @@ Columns that say what was embedded, and by what (CONDITION)
     label, method, dim, recipe       the run's label, its method and outputs, and the label without its method
                                      ("d1", "d2-similarity-cosine", "d1-epochs-20"): what methods share
     view                             "all" images, or those with both bobs "visible" (only where some are not)
+    pendulums, images_per_pendulum   size of the split that was embedded
 
 runs.csv, a row per embeddings file and view: CONDITION, then
-    data_seed, seed             seeds of the data and of the training
-    pendulums, images_per_pendulum     size of the split that was embedded
+    data_seed, train_data_seed, seed     seeds of the data embedded, of the data trained on, and of the training
     images                      how many images were scored
     line                        what the one-dimensional view of the embedding is: its only "output", its "angle"
                                 (cosine similarity, two outputs), or its "spectral" embedding (d > 1)
@@ -72,7 +72,7 @@ problems.csv, what could not be scored: path, reason
 CONDITION = (
     *("dataset", "variant", "parameters", "protocol", "split"),
     *("train_dataset", "train_variant", "train_parameters", "train_protocol"),
-    *("label", "method", "dim", "recipe", "view"),
+    *("label", "method", "dim", "recipe", "view", "pendulums", "images_per_pendulum"),
 )
 MEASURES = {
     "global_spearman": "|Spearman's ρ| of the line and the energy over all images",
@@ -86,7 +86,7 @@ MEASURES = {
     "forest_rmse": "error of a random forest from embedding to energy, on the other half of the pendulums",
     "knn_rmse": "error of the 20 nearest neighbours, same halves",
     "linear_rmse": "error of linear least squares, same halves",
-    "time_invariance": "share of the embedding's variance that lies between pendulums, in [0, 1]",
+    "time_invariance": "share of the embedding's variance that lies between pendulums; 1: the same at all times",
     "participation_ratio": "effective number of dimensions, (Σλ)²/Σλ² of the covariance (d > 1)",
     "line_share": "share of the embedding's variance that follows its line as a curve, in [0, 1] (d > 1)",
     "vertical_correlation": "largest |correlation| of an output with cos θ, within pendulums",
@@ -101,7 +101,7 @@ ORACLE = (*BOOTSTRAPPED[:-1], "time_invariance")
 
 RUNS = (
     *CONDITION,
-    *("data_seed", "seed", "pendulums", "images_per_pendulum", "images", "line"),
+    *("data_seed", "train_data_seed", "seed", "images", "line"),
     *(
         column
         for name in MEASURES

@@ -55,7 +55,11 @@ _PRINTED: dict[str, Any] = {
     "markersize": 6,
     "markerfacecolor": "none",
 }
-_TEXTS = {*CONDITION, "measure", "kind", "missing", "file", "digest", "line", "fractured", "forests"} - {"dim"}
+_TEXTS = {*CONDITION, "measure", "kind", "missing", "file", "digest", "line", "fractured", "forests"} - {
+    "dim",
+    "pendulums",
+    "images_per_pendulum",
+}
 _BANDS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
 _RC: dict[Any, Any] = {
     "font.size": 9,
@@ -111,6 +115,9 @@ def draw(
                 canvas, caption = make(tidy, samples)
             except _Nothing as reason:
                 missing.append((number, str(reason)))
+                continue
+            except (ValueError, ArithmeticError, LookupError) as problem:  # one odd run must not cost the others
+                missing.append((number, f"could not be drawn: {problem}"))
                 continue
             name = f"figure-{int(number):02d}"
             png, svg = out / f"{name}.png", out / f"{name}.svg"
@@ -238,7 +245,7 @@ def _canvas(width: float, height: float) -> Canvas:
 
 
 def _save(canvas: Canvas, path: Path, metadata: dict[str, None]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         canvas.savefig(temporary, format=path.suffix[1:], dpi=150, metadata=metadata)
         os.replace(temporary, path)

@@ -163,7 +163,7 @@ def write(
         csvs=[(f"{name}.csv", holds, len(rows[name])) for name, (_, holds) in FRAMES.items()],
         measures={NAMES[name]: columns.MEASURES[name] for name in NAMES},
     )
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # A file name that is not UTF-8 reaches us with lone surrogates; it must not stop the page.
         temporary.write_bytes(text.encode("utf-8", "replace"))
@@ -190,7 +190,7 @@ def _float(value: Any) -> float:
     """A cell as a number, NaN where it is none."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
@@ -306,14 +306,20 @@ def _trained(row: Row) -> Cell:
     return Cell(name if name and any(a != b for a, b in pairs) else "same")
 
 
+def _size(row: Row) -> Cell:
+    """Pendulums and images of each."""
+    return Cell(f"{_text(row['pendulums'])} × {_text(row['images_per_pendulum'])}")
+
+
 CONDITION = (
     Column("Dataset", _dataset),
     Column("Trained on", _trained, needless="same"),
     _words("Split", "split", "test"),
     _words("Label", "label"),
     _words("View", "view", "all"),
+    Column("Size", _size, needless="5120 × 20"),
 )
-METHODLESS = (*CONDITION[:3], _words("Recipe", "recipe"), CONDITION[4])
+METHODLESS = (*CONDITION[:3], _words("Recipe", "recipe"), *CONDITION[4:])
 
 
 def _table(name: str, caption: str, empty: str, all_columns: Iterable[Column], rows: Iterable[Row]) -> Table:

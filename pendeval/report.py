@@ -16,9 +16,9 @@ from pendeval import claims, records, tables
 from pendeval.cache import Scored, prune, scored
 from pendeval.columns import PROBLEMS
 from pendeval.progress import track
-from pendeval.runs import Problem, find, shown
+from pendeval.runs import Problem, clean, find, shown
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,21 @@ def report(
         for future in track(as_completed(futures), len(files), "scoring", quiet):
             try:
                 found.append(future.result())
-            except ValueError as problem:
-                problems.append(Problem(futures[future], str(problem)))
             except BrokenProcessPool:
                 raise OSError("a scoring process died, perhaps for want of memory; try --jobs 1") from None
+            except ValueError as problem:
+                problems.append(Problem(futures[future], clean(str(problem))))
+            except Exception as problem:  # one file, whatever is in it, must not cost the others
+                problems.append(Problem(futures[future], clean(f"{type(problem).__name__}: {problem}")))
     found.sort(key=lambda one: one.path)
     problems.sort(key=lambda problem: problem.path)
     frames = tabulate(found, problems, root)
     for name, frame in frames.items():
         write_csv(frame, out / f"{name}.csv")
     written = [f"{name}.csv" for name in frames]
-    if not csv_only:
+    if csv_only:
+        (out / "report.html").unlink(missing_ok=True)  # it would show other numbers than the tables beside it
+    else:
         written += _picture(frames, found, out, quiet)
     return Report(frames, problems, written)
 
@@ -85,10 +89,9 @@ def _picture(frames: dict[str, pd.DataFrame], found: Sequence[Scored], out: Path
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     drawn, undrawn = figures.draw(frames, {one.digest: one.sample for one in found}, folder, quiet)
-    kept = {path.name for figure in drawn for path in (figure.png, figure.svg)}
-    for path in folder.glob("figure-[0-9][0-9].*"):
-        if path.name not in kept:
-            path.unlink()
+    for number, _ in undrawn:
+        for ending in ("png", "svg"):
+            (folder / f"figure-{int(number):02d}.{ending}").unlink(missing_ok=True)
     page.write(out / "report.html", frames, drawn, undrawn)
     return ["figures/", "report.html"] if drawn else ["report.html"]
 
@@ -98,7 +101,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
     Text that a spreadsheet would run as a formula begins with an apostrophe instead.
     """
-    safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell)
+    safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")

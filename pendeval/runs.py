@@ -22,10 +22,16 @@ from numpy.typing import NDArray
 
 FORMAT, FORMAT_VERSION = "pendulum-embedding", 1
 RUN_FORMAT, RUN_VERSION = "pendulum-run", 1
-MOST_VALUES = 20_000_000
-"""Largest number of values in one column: nine times the paper's 102,400 images with two angles, and more."""
+ENDINGS = (".h5", ".hdf5")
+MOST_VALUES, MOST_PENDULUMS, MOST_OUTPUTS, MOST_CHUNK_BYTES = 20_000_000, 100_000, 512, 2**28
+"""What one file may hold: the paper's has 102,400 embeddings and twice as many angles, of 5120 pendulums."""
 _LABELS = {"energy": 1, "energy_given_image": 2, "angle": 3, "visible": 3}
-_NUMBERS = ("data_seed", "train_seed")
+_NUMBERS = ("data_seed", "train_seed", "train_data_seed")
+_TEXTS = (
+    *("name", "variant", "parameters", "protocol", "split", "digest", "energy_law", "energy_bands"),
+    *("method", "label", "recipe", "gaps"),
+)
+_LEVELS = ("eps_n", "eps_g", "alpha_c", "alpha_g", "num_gaps")
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,10 @@ def find(root: Path, only: Sequence[str] = ()) -> tuple[list[Path], list[Problem
     """
     if not root.exists():
         raise FileNotFoundError(f"no folder {root}; `pendtrain fit` makes runs")
-    files = [root] if root.is_file() else sorted(p for p in root.rglob("*.h5") if not p.name.startswith("."))
-    problems = []
+    named = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix.lower() in ENDINGS)
+    named = [path for path in named if not path.name.startswith(".")]
+    files = [path for path in named if path.is_file()]
+    problems = [Problem(path, "not a regular file") for path in named if not path.is_file()]
     for description in sorted(root.rglob("run.json")):
         below = [path for path in files if path.is_relative_to(description.parent)]
         reason = _unfinished(description) or ("" if below else "complete, but without embeddings")
@@ -81,7 +89,7 @@ def find(root: Path, only: Sequence[str] = ()) -> tuple[list[Path], list[Problem
             problems.append(Problem(description.parent, reason))
             files = [path for path in files if path not in below]
     if not files and not problems:
-        raise FileNotFoundError(f"{root} holds no runs (run.json) and no embeddings (*.h5)")
+        raise FileNotFoundError(f"{root} holds no runs (run.json) and no embeddings ({', '.join(ENDINGS)})")
     if only:
         names = {path: _names(path) for path in [*files, *(problem.path for problem in problems)]}
         files = [path for path in files if not names[path] or names[path] & set(only)]
@@ -111,9 +119,9 @@ def read_run(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         found, _ = (content["format"], content["format_version"]), content["status"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
-        raise ValueError(f"run.json cannot be read: {problem!r}") from None
+        raise ValueError(clean(f"run.json cannot be read: {problem!r}")) from None
     if found != (RUN_FORMAT, RUN_VERSION):
-        raise ValueError(f"run.json says format {found[0]} {found[1]}, expected {RUN_FORMAT} {RUN_VERSION}")
+        raise ValueError(clean(f"run.json says format {found[0]} {found[1]}, expected {RUN_FORMAT} {RUN_VERSION}"))
     return dict(content)
 
 
@@ -124,8 +132,8 @@ def _unfinished(path: Path) -> str:
     except ValueError as problem:
         return str(problem)
     if content["status"] == "failed":
-        return f"failed: {content.get('reason', 'no reason given')}"
-    return "" if content["status"] == "complete" else f"not finished (status {content['status']})"
+        return clean(f"failed: {content.get('reason', 'no reason given')}")
+    return "" if content["status"] == "complete" else clean(f"not finished (status {content['status']})")
 
 
 def read(path: Path) -> Embeddings:
@@ -138,8 +146,8 @@ def read(path: Path) -> Embeddings:
                 raise ValueError(f"format is {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}")
             embedding = _column(file, "embedding", 3)
             labels = {name: _column(file, name, axes) for name, axes in _LABELS.items() if name in file.keys()}  # noqa: SIM118
-    except (OSError, RuntimeError, KeyError) as problem:
-        raise ValueError(f"not readable as HDF5: {problem}") from None
+    except (OSError, RuntimeError, KeyError, TypeError) as problem:
+        raise ValueError(clean(f"not readable as HDF5: {problem}")) from None
     _check(embedding, labels)
     _check_attributes(attributes)
     visible = labels.get("visible")
@@ -166,8 +174,12 @@ def _column(file: h5py.File, name: str, axes: int) -> NDArray[np.float64]:
         raise ValueError(f"{name} has shape {column.shape} of {column.dtype}, expected numbers on {axes} axes")
     if column.external or column.is_virtual:
         raise ValueError(f"{name} keeps its data in other files, expected it in this one")
-    if column.size > MOST_VALUES:
-        raise ValueError(f"{name} declares shape {column.shape}, expected at most {MOST_VALUES:,} values")
+    outputs = column.shape[2] if name == "embedding" else 0
+    if column.size > MOST_VALUES or len(column) > MOST_PENDULUMS or outputs > MOST_OUTPUTS:
+        most = f"{MOST_VALUES:,} values, {MOST_PENDULUMS:,} pendulums and {MOST_OUTPUTS} outputs"
+        raise ValueError(f"{name} declares shape {column.shape}, expected at most {most}")
+    if column.chunks and np.prod(column.chunks, dtype=float) * column.dtype.itemsize > MOST_CHUNK_BYTES:
+        raise ValueError(f"{name} has chunks of {column.chunks}, expected at most {MOST_CHUNK_BYTES >> 20} MB each")
     return np.asarray(column[()], np.float64)
 
 
@@ -183,6 +195,8 @@ def _check(embedding: NDArray[np.float64], labels: Mapping[str, NDArray[np.float
     for name, column in {"embedding": embedding, **labels}.items():
         if not np.isfinite(column).all():
             raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
+    if np.abs(embedding).max() > np.finfo(np.float32).max:
+        raise ValueError(f"embedding reaches {np.abs(embedding).max():g}, expected numbers that float32 can hold")
     energy = labels["energy"]
     if energy.min() < 0 or energy.max() > 1:
         raise ValueError(f"energy spans {energy.min():g} to {energy.max():g}, expected [0, 1]")
@@ -191,21 +205,33 @@ def _check(embedding: NDArray[np.float64], labels: Mapping[str, NDArray[np.float
 
 
 def _check_attributes(attributes: Mapping[str, Any]) -> None:
-    """Attributes that later code parses: JSON of the right shape, whole numbers. Raises ValueError."""
+    """Attributes that later code relies on: single texts, JSON of the right shape, whole numbers. Raises ValueError."""
+    for name in (f"{side}_{text}" for side in ("data", "train") for text in _TEXTS):
+        if not isinstance(attributes.get(name, ""), (str, int)):
+            raise ValueError(clean(f"attribute {name} is {attributes[name]!r}, expected text"))
     for name in ("data_parameters", "train_parameters", "train_recipe"):
-        if not isinstance(_json(attributes, name, {}), dict):
-            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected a JSON object")
+        held = _json(attributes, name, {})
+        if not isinstance(held, dict):
+            raise ValueError(clean(f"attribute {name} is {attributes[name]!r}, expected a JSON object"))
+        for level in _LEVELS if name != "train_recipe" else ():
+            value = held.get(level, 0)
+            if not isinstance(value, (int, float)) or not -1e9 < value < 1e9:
+                raise ValueError(clean(f"attribute {name} has {level} {value!r}, expected a number"))
     for name in ("train_gaps", "data_energy_bands"):
         bands = _json(attributes, name, [])
         try:
-            good = all(0 <= low < high <= 1 for low, high in bands)
+            borders = [border for low, high in sorted(bands) for border in (low, high)]
+            good = all(0 <= border <= 1 for border in borders) and all(low < high for low, high in bands)
+            good = good and borders == sorted(borders)
         except (TypeError, ValueError):
             good = False
         if not good:
-            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected JSON pairs of energies in [0, 1]")
+            wanted = "JSON pairs of energies in [0, 1] that do not overlap"
+            raise ValueError(clean(f"attribute {name} is {attributes[name]!r}, expected {wanted}"))
     for name in _NUMBERS:
-        if not isinstance(attributes.get(name, 0), int):
-            raise ValueError(f"attribute {name} is {attributes[name]!r}, expected a whole number")
+        value = attributes.get(name, 0)
+        if not isinstance(value, int) or not -(2**63) <= value < 2**63:
+            raise ValueError(clean(f"attribute {name} is {value!r}, expected a whole number of 64 bits"))
 
 
 def _json(attributes: Mapping[str, Any], name: str, missing: Any) -> Any:
@@ -215,11 +241,19 @@ def _json(attributes: Mapping[str, Any], name: str, missing: Any) -> Any:
     try:
         return json.loads(str(text))
     except (ValueError, RecursionError):
-        raise ValueError(f"attribute {name} is {text!r}, expected JSON") from None
+        raise ValueError(clean(f"attribute {name} is {text!r}, expected JSON")) from None
+
+
+def clean(text: str, most: int = 300) -> str:
+    """Text on one line, of at most `most` characters, that UTF-8 can write."""
+    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _plain(value: Any) -> Any:
     """An HDF5 attribute as a Python value: NumPy scalars unwrapped, and text that UTF-8 can write."""
+    if isinstance(value, np.ndarray) and value.size == 1:  # as some writers store single values
+        value = value.reshape(-1)[0]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str):

@@ -5,6 +5,7 @@ data on both sides, size, split, label and view. Several seeds, of training or o
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ from pendeval.columns import (
 )
 from pendeval.measures.agreement import rank_agreement
 from pendeval.published import PUBLISHED
-from pendeval.runs import read_run, shown
+from pendeval.runs import clean, read_run, shown
 from pendeval.verdict import paired, t_interval
 
 _NAMES = ("dataset", "train_dataset")
-_SIZE = ("pendulums", "images_per_pendulum")
-_ORDER = ("dataset", "split", "train_dataset", "label", "seed", "data_seed", "file", "view")
+_SEEDS = ["seed", "data_seed", "train_data_seed"]
+_ORDER = ("dataset", "split", "train_dataset", "label", *_SEEDS, "file", "view")
+_LIKE_THE_PAPER = re.compile(r"d\d+(-epochs-\d+)?(-protocol-original)?")
+"""Recipes the paper's figures may stand beside: its own objective, whatever the length of training."""
 
 
 def runs_and_segments(scored: Iterable[Scored]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -68,6 +71,7 @@ def _identity(one: Scored) -> dict[str, Any]:
         "dim": dim,
         "recipe": label.removeprefix(f"{method}-") if method else label,
         "data_seed": held.get("data_seed"),
+        "train_data_seed": held.get("train_data_seed"),
         "seed": held.get("train_seed"),
         "pendulums": held["pendulums"],
         "images_per_pendulum": held["images_per_pendulum"],
@@ -81,15 +85,18 @@ def _canonical(parameters: str) -> str:
 
 
 def _ordered(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    for name in {"seed", "data_seed"} & set(frame):
+    for name in set(_SEEDS) & set(frame):
         frame[name] = frame[name].astype("Int64")
-    return frame.sort_values(list(by), ignore_index=True, na_position="first")
+    return frame.sort_values([name for name in by if name in frame], ignore_index=True, na_position="first")
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """summary.csv: every measure over seeds, with its 95 % t-interval from two runs on."""
+    """summary.csv: every measure over seeds, with its 95 % t-interval from two runs on.
+
+    A copy of a file, or of a run under another name, is no further seed and counts once.
+    """
     rows = []
-    for group in _groups(runs, CONDITION):
+    for group in _groups(_once(runs), CONDITION):
         first = _condition(group, CONDITION)
         for measure in MEASURES:
             values = group[measure].astype(float)
@@ -108,8 +115,14 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 
+def _once(runs: pd.DataFrame) -> pd.DataFrame:
+    unique = runs.drop_duplicates(["digest", "view"])
+    keys = [name for name in CONDITION if name not in _NAMES] + _SEEDS
+    return unique[unique["seed"].isna() | ~unique.duplicated(keys)]
+
+
 def _groups(runs: pd.DataFrame, condition: Sequence[str]) -> list[pd.DataFrame]:
-    keys = [name for name in condition if name not in _NAMES] + list(_SIZE)
+    keys = [name for name in condition if name not in _NAMES]
     return [group for _, group in runs.groupby(keys, sort=False, dropna=False)]
 
 
@@ -121,7 +134,7 @@ def _condition(group: pd.DataFrame, condition: Sequence[str]) -> dict[str, Any]:
 
 def _published(condition: Mapping[str, Any], measure: str) -> float:
     where = (condition[name] for name in ("variant", "split", "method", "dim"))
-    same = condition["variant"] == condition["train_variant"] and "similarity" not in condition["recipe"]
+    same = condition["variant"] == condition["train_variant"] and _LIKE_THE_PAPER.fullmatch(condition["recipe"])
     return PUBLISHED.get((*where, measure), np.nan) if same and condition["view"] == "all" else np.nan
 
 
@@ -148,9 +161,9 @@ def compare(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_seed(group: pd.DataFrame, method: str) -> pd.DataFrame:
-    """One row per pair of seeds: the first where files repeat."""
+    """One row per seed of training and of the data on both sides: the first where files repeat."""
     side = group[group["method"].eq(method) & group["seed"].notna()]
-    return side.drop_duplicates(["seed", "data_seed"]).set_index(["seed", "data_seed"])
+    return side.drop_duplicates(_SEEDS).set_index(_SEEDS)
 
 
 def agree(scored: Sequence[Scored], runs: pd.DataFrame) -> pd.DataFrame:
@@ -184,6 +197,12 @@ def _pairing(a: pd.Series, b: pd.Series) -> str:
     """Which comparison two runs make; none where they differ in more than one way."""
     if any(a[name] != b[name] for name in ("train_variant", "train_parameters", "train_protocol")):
         return ""
+    if (
+        pd.notna(a["train_data_seed"])
+        and pd.notna(b["train_data_seed"])
+        and a["train_data_seed"] != b["train_data_seed"]
+    ):
+        return ""
     if a["label"] == b["label"]:
         return "seed with seed"
     same_seed = pd.notna(a["seed"]) and pd.notna(b["seed"]) and a["seed"] == b["seed"]
@@ -201,17 +220,22 @@ def provenance(root: Path) -> pd.DataFrame:
             row |= {"seed": held["recipe"].get("seed"), "recipe": json.dumps(held["recipe"])}
             row |= {"device": place.get("device"), "precision": place.get("precision")}
             row |= {"packages": json.dumps(place.get("packages", {})), "status": held["status"]}
-            row |= {"began": held.get("began"), "train_seconds": held.get("train_seconds")}
+            row |= {"began": held.get("began"), "train_seconds": _seconds(held.get("train_seconds"))}
         except (ValueError, KeyError, AttributeError, TypeError):
             row = {"status": "unreadable"}
-        rows.append(row | {"run": shown(path.parent)})
+        texts = {name: clean(value, 10_000) for name, value in row.items() if isinstance(value, str)}
+        rows.append(row | texts | {"run": shown(path.parent)})
     return pd.DataFrame(rows, columns=list(PROVENANCE))
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e12 else np.nan
 
 
 def main_table(summary: pd.DataFrame) -> str:
     """The summary as text: a line per condition, each score beside its ceiling and the paper's."""
     shown = summary[summary["measure"].isin(["global_spearman", "local_spearman", "representation_range"])]
-    keys = [name for name in CONDITION if name not in ("method", "dim", "recipe")]
+    keys = list(CONDITION)
     names = {key: _shown_name(dict(zip(keys, key, strict=True))) for key in map(tuple, shown[keys].to_numpy())}
     wide = max([len(name) for name in names.values()] + [7])
     label = max([len(str(name)) for name in shown["label"]] + [5])

@@ -15,7 +15,7 @@ from pendeval import columns
 from pendeval.claims import methods as m
 from pendeval.claims import representation as r
 from pendeval.claims.rows import prepare
-from pendeval.claims.rules import AHEAD, WITHIN, Judgement
+from pendeval.claims.rules import AHEAD, AT_LEAST, MARGINS, WITHIN, Judgement
 
 Frames = Mapping[str, pd.DataFrame]
 G, L = "global_spearman", "local_spearman"
@@ -54,17 +54,22 @@ def _large_gaps(level: float) -> bool:
 def _methods(
     name: str, section: str, text: str, variant: str, levels: m.Levels = m.anywhere, order: tuple[str, str] = m.BOTH
 ) -> tuple[Claim, Claim]:
-    """A claim about either score of the two methods, `{}` in its text."""
+    """A claim about either score of the two methods, `{}` in its text; without noise, one of "at least"."""
 
     def one(word: str, measure: str) -> Claim:
         also = (*(["clean"] if variant == NUMERICAL else []), *(["local_abs_spearman"] if measure == L else []))
-        function = partial(m.between_methods, variant=variant, measure=measure, levels=levels, order=order, also=also)
-        return Claim(f"{name}-{word}", section, text.format(word), _BEHIND if order == m.BEHIND else _AHEAD, function)
+        margin = MARGINS[measure] if levels is m.anywhere else 0.0
+        function = partial(
+            m.between_methods, variant=variant, measure=measure, levels=levels, order=order, also=also, margin=margin
+        )
+        rule = _LESS + AT_LEAST.format(margin=margin) if margin else _BEHIND if order == m.BEHIND else _LESS + AHEAD
+        return Claim(f"{name}-{word}", section, text.format(word), rule, function)
 
     return one("global", G), one("local", L)
 
 
-_AHEAD = "Contrastive less supervised. " + AHEAD
+_LESS = "Contrastive less supervised. "
+_AHEAD = _LESS + AHEAD
 _BEHIND = "Supervised less contrastive. " + AHEAD
 _LOCAL_FIRST = (
     "Shares lost to noise, (zero noise − noise) / zero noise paired by seed, from the smallest level at which either "
@@ -267,7 +272,7 @@ CLAIMS = (
             f"training-split-{word}",
             "A.1",
             f"Supervised {word} Spearman on training images is no better than on test images.",
-            _TRAINING + AHEAD,
+            _TRAINING + AT_LEAST.format(margin=MARGINS[measure]),
             partial(m.training_split, measure=measure),
         )
         for word, measure in (("global", G), ("local", L))
@@ -277,7 +282,7 @@ CLAIMS = (
             f"l1-{word}",
             "A.1",
             f"Training with absolute instead of squared error does not improve the supervised {word} Spearman.",
-            "Supervised, squared error less absolute error. " + AHEAD,
+            "Supervised, squared error less absolute error. " + AT_LEAST.format(margin=MARGINS[measure]),
             partial(m.l1_loss, measure=measure),
         )
         for word, measure in (("global", G), ("local", L))

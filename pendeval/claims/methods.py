@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pendeval.claims.rows import absent, alone, choose, condition, dataset, like, pair, select
-from pendeval.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Judgement, ahead, brief, within
+from pendeval.claims.rules import CONTRADICTED, MARGINS, SUPPORTED, UNDECIDED, Judgement, ahead, brief, within
 from pendeval.verdict import clopper_pearson, t_interval
 
 Frames = Mapping[str, pd.DataFrame]
@@ -65,10 +65,11 @@ def between_methods(
     order: tuple[str, str] = BOTH,
     also: Sequence[str] = (),
     unfractured: bool = False,
+    margin: float = 0.0,
 ) -> Judgement:
     """Whether `order[0]` scores above `order[1]`. also: measures, or "clean" images, that evidence should add.
 
-    unfractured: leave out pairs whose contrastive run fractured, or might have.
+    unfractured: leave out pairs whose contrastive run fractured, or might have. margin: see `rules.ahead`.
     """
     runs = frames["runs"]
     sides, recipe = choose([select(runs, variant, method, levels) for method in order])
@@ -89,7 +90,7 @@ def between_methods(
     if unfractured and (gone := sum(int(_broken(side).sum()) for side in sides if (side["method"] == BOTH[0]).all())):
         evidence.insert(0, f"{gone} contrastive runs taken out: fractured, or not known")
     run = sweep(variant, absent(variant, levels, ()))
-    return covered(ahead(pairs, order, recipe, run, evidence), pairs, variant, levels)
+    return covered(ahead(pairs, order, recipe, run, evidence, margin), pairs, variant, levels)
 
 
 def _broken(rows: pd.DataFrame) -> pd.Series:
@@ -195,7 +196,7 @@ def training_split(frames: Frames, measure: str) -> Judgement:
     evidence = brief(table(lambda rows: rows[measure]), "scores themselves", ("test", "training"))
     pairs = table(lambda rows: rows[measure] - rows[f"oracle_{measure}"])
     run = f"{sweep('vanilla', [0.0], '--method supervised')}, then pendtrain embed RUN --split train for each"
-    return ahead(pairs, ("test less oracle", "training less oracle"), recipe, run, evidence)
+    return ahead(pairs, ("test less oracle", "training less oracle"), recipe, run, evidence, MARGINS[measure])
 
 
 def l1_loss(frames: Frames, measure: str) -> Judgement:
@@ -205,4 +206,4 @@ def l1_loss(frames: Frames, measure: str) -> Judgement:
     (squared, absolute), recipe = choose([squared, absolute])
     pairs = pair(squared.assign(value=squared[measure]), absolute.assign(value=absolute[measure]))
     run = f"{sweep('vanilla', [0.0], '--method supervised --loss l1')}, and the same without --loss"
-    return ahead(pairs, ("squared error", "absolute error"), recipe, run)
+    return ahead(pairs, ("squared error", "absolute error"), recipe, run, (), MARGINS[measure])

@@ -92,6 +92,8 @@ def range_consistent(frames: Frames) -> Judgement:
     """Whether the range hardly differs between runs: its sd over its mean, with the chi-square interval of the sd."""
     table, recipe, _ = _single(frames, "representation_range", "vanilla")
     found = t_interval(table["a"].to_numpy(np.float64))
+    if found.n > 1 and found.mean <= 0:
+        return Judgement(UNDECIDED, f"range 0 in all of {found.n} runs", "encoders that did not collapse", recipe, 1)
     if found.n < 2:
         return Judgement(UNDECIDED, "", sweep("vanilla", [0.0], "--method contrastive"), recipe, 0)
     degrees = found.n - 1

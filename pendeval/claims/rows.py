@@ -25,7 +25,7 @@ PAPER_LEVELS: dict[str, tuple[float, ...]] = {
     "cropping": (0.45, 0.5, 0.6, 0.75, 0.9),
 }
 """Levels the paper or its records used."""
-UNIT = ["seed", "data_seed"]
+UNIT = ["seed", "data_seed", "train_data_seed"]
 _PARAMETER = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "gaps": "alpha_g", "cropping": "alpha_c"}
 _SYMBOL = {"numerical-noise": "ε_n", "graphical-noise": "ε_g", "gaps": "α_g", "cropping": "α_c"}
 _OTHER_OBJECTIVE = re.compile(r"-(similarity|loss|temperature|decoupled)\b")
@@ -43,7 +43,7 @@ def level_of(variant: object, parameters: object, protocol: object) -> float:
     try:
         given = json.loads(str(parameters))
         value = round(float(given.pop(_PARAMETER[str(variant)])), 9)
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
         return np.nan
     usual = {"num_gaps": 4 if protocol == "original" else 3} if variant == "gaps" else {}
     return value if given in ({}, usual) else np.nan
@@ -53,7 +53,7 @@ def prepare(runs: pd.DataFrame) -> pd.DataFrame:
     """`runs` with what selection needs beside columns.RUNS (absent ones become NaN, further ones stay).
 
     level, train_level (`level_of`), own (trained on the data it is scored on), style (recipe without its outputs,
-    "" for the full protocol), and a data seed of −1 where none is known.
+    "" for the full protocol), and data seeds of −1 where none is known.
     """
     rows = runs.reindex(columns=list(dict.fromkeys([*columns.RUNS, *runs.columns]))).reset_index(drop=True)
     rows["level"], rows["train_level"] = (
@@ -67,7 +67,8 @@ def prepare(runs: pd.DataFrame) -> pd.DataFrame:
     rows["own"] = same & (rows["level"] == rows["train_level"])
     rows["style"] = [re.sub(r"^d\d+", "", "" if pd.isna(name) else str(name)) for name in rows["recipe"]]
     rows["seed"] = pd.to_numeric(rows["seed"], errors="coerce")
-    rows["data_seed"] = pd.to_numeric(rows["data_seed"], errors="coerce").fillna(-1)
+    for name in ("data_seed", "train_data_seed"):
+        rows[name] = pd.to_numeric(rows[name], errors="coerce").fillna(-1)
     return rows
 
 
@@ -89,8 +90,10 @@ def select(
     """
     level = rows["train_level"] if clean else rows["level"]
     scored = (rows["variant"] == "vanilla") & (rows["train_variant"] == variant) if clean else rows["own"]
-    scored &= (rows["train_variant"] == variant) & (rows["protocol"] == rows["train_protocol"])
-    scored &= (rows["method"] == method) & (rows["split"] == split) & (rows["view"] == view) & rows["dim"].isin(dims)
+    scored = scored & (rows["train_variant"] == variant) & (rows["protocol"] == rows["train_protocol"])
+    scored = (
+        scored & (rows["method"] == method) & (rows["split"] == split) & (rows["view"] == view) & rows["dim"].isin(dims)
+    )
     other = np.array([bool(_OTHER_OBJECTIVE.search(style)) for style in rows["style"]], np.bool_)
     wanted = np.array([f"-{objective}" in style for style in rows["style"]], np.bool_) if objective else ~other
     inside = np.array([bool(np.isfinite(value) and levels(value)) for value in level], np.bool_)

@@ -1,6 +1,7 @@
 """Where images that could be anything are put: blank images against the average (paper §4.3, Fig. 12)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,9 @@ class Blank:
     """embedding − expected in every resample (resamples,)"""
 
 
-def blank_images(values: Float, energy: Float, blank: NDArray[np.bool_], pendulum: Int, counts: Int) -> Blank | None:
+def blank_images(
+    values: Float, energy: Float, blank: NDArray[np.bool_], pendulum: Int, counts: NDArray[Any]
+) -> Blank | None:
     """Blank images against the average of what they could be; None where there are none, or none visible.
 
     The line of visible images at an energy is its mean in one of `BINS` equal parts of [0, 1]; blank images at

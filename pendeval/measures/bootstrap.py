@@ -22,14 +22,16 @@ RESAMPLES = 500
 _BLOCK = 8  # resamples at a time: keeps the temporary arrays in the processor's cache
 
 
-def resample(pendulums: int, resamples: int = RESAMPLES) -> Int:
-    """How often each pendulum is drawn in each resample: int64 (resamples, pendulums), rows sum to `pendulums`."""
+def resample(pendulums: int, resamples: int = RESAMPLES) -> NDArray[np.int16]:
+    """How often each pendulum is drawn in each resample: int16 (resamples, pendulums), rows sum to `pendulums`."""
     generator = np.random.Generator(np.random.Philox(key=pendulums))
-    drawn = generator.integers(pendulums, size=(resamples, pendulums))
-    return np.stack([np.bincount(row, minlength=pendulums) for row in drawn])
+    counts = np.empty((resamples, pendulums), np.int16)
+    for row in counts:
+        row[:] = np.bincount(generator.integers(pendulums, size=pendulums), minlength=pendulums)
+    return counts
 
 
-def spearmans(values: Float, energy: Float, pendulum: Int, counts: Int) -> Float:
+def spearmans(values: Float, energy: Float, pendulum: Int, counts: NDArray[Any]) -> Float:
     """Spearman's ρ of every resample: float64 (resamples,), NaN where undefined.
 
     `values` and `energy` are (n,), `pendulum` (n,) says which column of `counts` (resamples, P) an image
@@ -77,7 +79,7 @@ def _ranks(weight: Float, ends: Int) -> tuple[Float, Float]:
     return rank, np.einsum("bg,bg,bg->b", upto - below, rank, rank)
 
 
-def root_mean_squares(squares: NDArray[Any], images: NDArray[Any], counts: Int) -> Float:
+def root_mean_squares(squares: NDArray[Any], images: NDArray[Any], counts: NDArray[Any]) -> Float:
     """Root of the mean square in every resample: float64 (resamples,).
 
     `squares` and `images` are (P,): per pendulum, the sum of squared errors and the number of images.

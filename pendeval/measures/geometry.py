@@ -15,15 +15,24 @@ PARTS = 20
 
 
 def time_invariance(embedding: Float, pendulum: Int) -> float:
-    """Share of the total variance of an embedding (n, d) that lies between pendulums, in [0, 1].
+    """Share of the variance of an embedding (n, d) that lies between pendulums: 1 where time changes nothing.
 
-    1: all images of a pendulum are embedded alike. By the law of total variance the rest lies within them.
-    NaN where the embedding is constant.
+    The intraclass correlation ICC(1), variance components of a one-way analysis of variance (Shrout & Fleiss 1979),
+    summed over outputs. It is about 0, a little below at times, where images of one pendulum have nothing in common.
+    NaN where no pendulum has two images, all images are of one pendulum, or the embedding is constant.
     """
     require(embedding=embedding, pendulum=pendulum)
+    images = np.bincount(pendulum)
+    images = images[images > 0].astype(np.float64)
+    n, pendulums = len(pendulum), len(images)
+    if n == pendulums or pendulums < 2:
+        return float("nan")
     total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
-    within = float((within_pendulum(embedding, pendulum) ** 2).sum())
-    return 1 - within / total if total > 0 else float("nan")
+    left = float((within_pendulum(embedding, pendulum) ** 2).sum())
+    within = left / (n - pendulums)
+    usual = (n - (images**2).sum() / n) / (pendulums - 1)  # images of a pendulum, where their number differs
+    between = ((total - left) / (pendulums - 1) - within) / usual
+    return between / (between + within) if between + within > 0 else float("nan")
 
 
 def within_pendulum(columns: Float, pendulum: Int) -> Float:

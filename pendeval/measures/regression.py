@@ -12,7 +12,8 @@ drawn with replacement. Two exact shortcuts, which give the very trees scikit-le
     * in one dimension a fully grown tree splits halfway between any two neighbouring drawn values, so its answer
       is the mean energy at the nearest drawn value, and a sorted list does the work of the tree.
 Where an embedding has several dimensions and more than `MOST_DISTINCT` distinct values, neither helps enough;
-there one forest is grown instead of ten, on `FEWER_IMAGES` drawn images. `Forest.protocol` says which.
+there one forest is grown instead of ten, on `FEWER_IMAGES` drawn images in two dimensions, on fewer in more, down
+to `LEAST_IMAGES`. `Forest.protocol` says which.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from pendeval.measures.valid import require
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 FORESTS, TREES, NEIGHBOURS = 10, 100, 20
-MOST_DISTINCT, FEWER_IMAGES = 4096, 16_384
+MOST_DISTINCT, FEWER_IMAGES, LEAST_IMAGES = 4096, 16_384, 1024
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def forest(embedding: Float, energy: Float, queries: Float, forests: int = FORES
     asked, asked_which = distinct(queries)
     protocol = "exact"
     if embedding.shape[1] > 1 and len(rows) > MOST_DISTINCT:
-        fewer = min(FEWER_IMAGES, len(energy))
+        fewer = min(max(FEWER_IMAGES * 2 // embedding.shape[1], LEAST_IMAGES), len(energy))
         forests, protocol = 1, f"cheaper: {fewer} images"
         kept = np.random.Generator(np.random.Philox(key=1)).choice(len(energy), fewer, replace=False)
         energy, (rows, which) = energy[kept], distinct(embedding[kept])

@@ -149,7 +149,7 @@ def test_measures_of_two_points() -> None:
     fit, held = regression.halves(pendulum)
     for regress in (regression.nearest, regression.linear, forest_of_ten):
         assert regress(values[fit, None], energy[fit], values[held, None])[0] == pytest.approx(energy[fit][0])
-    assert geometry.time_invariance(values[:, None], pendulum) == 1
+    assert np.isnan(geometry.time_invariance(values[:, None], pendulum))  # one image of each
     assert geometry.participation_ratio(values[:, None] * [1, 2]) == pytest.approx(1)
     assert rank_agreement(np.stack([values, energy]))[0, 1] == pytest.approx(1)
     assert abs(spearman(spectral(values[:, None] * [1, 2]), energy)) == 1
@@ -401,14 +401,21 @@ def test_spectral_embedding_of_pieces_of_many_points_and_of_few() -> None:
 
 
 def test_time_invariance_by_hand_and_its_laws() -> None:
-    assert geometry.time_invariance(np.array([[1.0], [3], [7], [9]]), np.array([0, 0, 1, 1])) == pytest.approx(0.9)
+    # Mean squares 36 between and 2 within, two images each: components 17 and 2.
+    by_hand = geometry.time_invariance(np.array([[1.0], [3], [7], [9]]), np.array([0, 0, 1, 1]))
+    assert by_hand == pytest.approx(17 / 19, abs=1e-12)
     points = SHARED[:, None] + 0.3 * RNG.standard_normal((4000, 2))
     whole = geometry.time_invariance(points, PENDULUM)
-    between = np.stack([points[p == PENDULUM].mean(axis=0) for p in range(200)]).var(axis=0).sum()
-    assert whole == pytest.approx(between / points.var(axis=0).sum(), abs=1e-9)
+    groups = np.stack([points[p == PENDULUM] for p in range(200)])  # (200, 20, 2)
+    within = groups.var(axis=1, ddof=1).mean(axis=0).sum()
+    between = groups.mean(axis=1).var(axis=0, ddof=1).sum() - within / 20
+    assert whole == pytest.approx(between / (between + within), abs=1e-9)
     assert geometry.time_invariance(3 - 2 * points, PENDULUM) == pytest.approx(whole, abs=1e-12)
     assert geometry.time_invariance(SHARED[:, None], PENDULUM) == pytest.approx(1.0, abs=1e-12)
     assert np.isnan(geometry.time_invariance(np.ones((4000, 1)), PENDULUM))
+    few = np.sort(RNG.integers(200, size=600))  # 3 images of a pendulum on average
+    unrelated = [geometry.time_invariance(RNG.random((600, 1)), few) for _ in range(40)]
+    assert np.mean(unrelated) == pytest.approx(0, abs=0.02)  # and not 1/3
 
 
 def test_participation_ratio_counts_dimensions() -> None:

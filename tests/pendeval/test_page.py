@@ -55,6 +55,7 @@ def condition(dataset: tuple[str, str, str, Any], method: str, view: str) -> dic
     data = {"dataset": name, "variant": variant, "parameters": parameters, "protocol": "paper"}
     trained = {f"train_{key}": value for key, value in data.items()}
     run = {"label": f"{method}-d1", "method": method, "dim": 1, "recipe": "d1", "view": view}
+    run |= {"pendulums": 5120, "images_per_pendulum": 20}
     return {**data, **trained, "split": "test", **run}
 
 

@@ -254,7 +254,7 @@ def test_a_second_call_scores_only_what_is_new(tmp_path: Path, write_run: Write)
     assert changed["representation_range"][1] != both["representation_range"][1]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"PK\x03\x04 nothing"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"PK\x03\x04 nothing"])
 def test_a_damaged_cache_is_no_cache(tmp_path: Path, write_run: Write, damage: bytes) -> None:
     write_run(0)
     first = tables(tmp_path / "runs", tmp_path / "out")["runs"]
@@ -288,7 +288,7 @@ def test_unfinished_failed_and_broken_runs_are_named_and_the_rest_reported(
     write_run(0)
     write_run(1, status="running")
     write_run(2, status="failed")
-    broken = {seed: write_run(seed) for seed in range(3, 19)}
+    broken = {seed: write_run(seed) for seed in range(3, 29)}
     broken[3].unlink()
     broken[4].write_bytes(b"not HDF5")
     broken[18].write_bytes(broken[18].read_bytes()[:3000])  # cut off
@@ -306,6 +306,16 @@ def test_unfinished_failed_and_broken_runs_are_named_and_the_rest_reported(
         15: lambda file: file.attrs.modify("data_parameters", "{"),
         16: lambda file: file.attrs.modify("train_gaps", "[[0.3]]"),
         17: lambda file: file.attrs.create("train_seed", "first"),
+        19: lambda file: file.attrs.create("train_seed", np.uint64(2**64 - 1)),
+        20: lambda file: file.attrs.modify("data_parameters", '{"eps_n": "big"}'),
+        21: lambda file: file.attrs.create("train_label", [1, 2]),
+        22: lambda file: bomb(file, (150_000, 1, 1), (150_000, 1, 1)),
+        23: lambda file: bomb(file, (10, 2, 900_000), (10, 2, 900_000)),
+        24: lambda file: bomb(file, (200, 5, 1), (60_000_000, 2, 1)),
+        25: lambda file: replace(file, "embedding", np.full((200, 5, 1), 1e300)),
+        26: lambda file: file.attrs.create("train_gaps", "[[0.1, 0.9], [0.2, 0.3]]"),
+        27: lambda file: file.attrs.modify("data_parameters", f'{{"eps_n": 1{"0" * 400}}}'),
+        28: lambda file: h5py.h5a.create(file.id, b"when", h5py.h5t.UNIX_D32LE, h5py.h5s.create(h5py.h5s.SCALAR)),
     }
     for seed, change in changes.items():
         with h5py.File(broken[seed], "r+") as file:
@@ -329,13 +339,23 @@ def test_unfinished_failed_and_broken_runs_are_named_and_the_rest_reported(
         9: "every energy is 0.4, expected different ones",
         10: "energy is a link to elsewhere.h5:/energy",
         11: "energy is a link to",
-        12: "embedding declares shape (4000000, 50, 1), expected at most 20,000,000 values",
+        12: "embedding declares shape (4000000, 50, 1), expected at most 20,000,000 values, 100,000 pendulums",
         13: "embedding keeps its data in other files",
         14: "embedding has shape (200, 5) of float32, expected numbers on 3 axes",
         15: "attribute data_parameters is '{', expected JSON",
         16: "attribute train_gaps is '[[0.3]]', expected JSON pairs",
         17: "attribute train_seed is 'first', expected a whole number",
         18: "not readable as HDF5",
+        19: "attribute train_seed is 18446744073709551615, expected a whole number of 64 bits",
+        20: "attribute data_parameters has eps_n 'big', expected a number",
+        21: "attribute train_label is array([1, 2]), expected text",
+        22: "embedding declares shape (150000, 1, 1)",
+        23: "embedding declares shape (10, 2, 900000)",
+        24: "embedding has chunks of (60000000, 2, 1), expected at most 256 MB",
+        25: "embedding reaches 1e+300, expected numbers that float32 can hold",
+        26: "attribute train_gaps is '[[0.1, 0.9], [0.2, 0.3]]', expected JSON pairs of energies in [0, 1] that do not",
+        27: "attribute data_parameters has eps_n 1000000",
+        28: "not readable as HDF5",
     }
     problems = pd.read_csv(tmp_path / "out" / "problems.csv")
     for seed, reason in expected.items():
@@ -364,11 +384,119 @@ def huge(file: h5py.File) -> None:
     file.create_dataset("embedding", (4_000_000, 50, 1), np.float64, chunks=(1000, 50, 1))
 
 
+def bomb(file: h5py.File, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+    """Declare much in little space."""
+    del file["embedding"]
+    most = tuple(None for _ in shape)
+    file.create_dataset("embedding", shape, np.float32, chunks=chunks, compression="gzip", maxshape=most)
+
+
 def elsewhere(file: h5py.File, path: Path) -> None:
     """Keep the values outside the file."""
     del file["embedding"]
     path.write_bytes(bytes(4000))
     file.create_dataset("embedding", (200, 5, 1), np.float32, external=[(str(path), 0, 4000)])
+
+
+def test_what_is_no_file_is_named(tmp_path: Path, write_run: Write, command: Callable[..., Outcome]) -> None:
+    write_run()
+    runs = tmp_path / "runs"
+    (runs / "folder.h5").mkdir()
+    (runs / "dangling.h5").symlink_to(runs / "nowhere")
+    (runs / "loop").symlink_to(runs)
+    os.mkfifo(runs / "pipe.HDF5")
+    code, _, err = command("pendeval", "report", runs, "--out", tmp_path / "out", "--quiet", "--csv-only")
+    assert code == 1
+    for name in ("folder.h5", "dangling.h5", "pipe.HDF5"):
+        assert f"{name}: not a regular file" in err
+    assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 1
+
+
+def test_odd_text_in_a_run_is_cleaned(tmp_path: Path, write_run: Write, command: Callable[..., Outcome]) -> None:
+    write_run()
+    path = write_run(1)
+    held = {"format": "pendulum-run", "format_version": 1, "status": "failed", "reason": "\ud800 two\nlines"}
+    held |= {"recipe": {"seed": 1}, "train_seconds": 10**400}
+    (path.parents[1] / "run.json").write_text(json.dumps(held))
+    code, _, err = command("pendeval", "report", tmp_path / "runs", "--out", tmp_path / "out", "--jobs", 1)
+    assert code == 1
+    assert "failed: ? two lines" in err
+    assert "Traceback" not in err
+    assert "failed: ? two lines" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_single_values_in_arrays_are_read(tmp_path: Path, write_run: Write) -> None:
+    write_run(data_split=np.array([b"train"]), train_seed=np.array([[4]]))
+    row = tables(tmp_path / "runs", tmp_path / "out")["runs"].iloc[0]
+    assert (row["split"], row["seed"]) == ("train", 4)
+
+
+def test_files_that_agree_in_all_but_size(tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    for folder, (pendulums, dim) in {"a": (80, 1), "b": (90, 1), "c": (80, 2)}.items():
+        (tmp_path / "runs" / folder).mkdir(parents=True)
+        with h5py.File(tmp_path / "runs" / folder / "e.hdf5", "w") as file:
+            file.attrs["format"], file.attrs["format_version"] = "pendulum-embedding", 1
+            file["energy"] = np.linspace(0, 1, pendulums)
+            file["embedding"] = np.random.default_rng(0).random((pendulums, 3, dim))
+    code, out, err = command("pendeval", "report", tmp_path / "runs", "--out", tmp_path / "out", "--jobs", 1)
+    assert (code, err) == (0, err)
+    assert len(out.splitlines()) == 6  # head, three conditions, claims, where
+
+
+def test_encoders_trained_on_other_data_are_no_pair(tmp_path: Path, write_run: Write) -> None:
+    for seed in range(3):
+        write_run(seed, train_data_seed=0)
+        write_run(seed, "supervised", train_data_seed=7)
+    frames = tables(tmp_path / "runs", tmp_path / "out")
+    assert frames["comparisons"].empty
+    assert set(frames["agreement"]["pairing"]) == {"seed with seed", "with the oracle"}
+
+
+def test_a_copy_is_no_further_seed(tmp_path: Path, write_run: Write) -> None:
+    path = write_run(0)
+    (tmp_path / "runs" / "backup.h5").write_bytes(path.read_bytes())
+    frames = tables(tmp_path / "runs", tmp_path / "out")
+    assert len(frames["runs"]) == 2  # both are shown
+    assert (frames["summary"]["n"] == 1).all()
+
+
+def test_the_paper_stands_beside_its_own_recipe_only(tmp_path: Path, write_run: Write) -> None:
+    for label in ("supervised-d1", "supervised-d1-epochs-20", "supervised-d1-loss-l1"):
+        write_run(0, "supervised", train_label=label)
+    summary = tables(tmp_path / "runs", tmp_path / "out")["summary"]
+    whole = summary[summary["measure"].eq("global_spearman")].set_index("recipe")["published"]
+    assert whole.notna().to_dict() == {"d1": True, "d1-epochs-20": True, "d1-loss-l1": False}
+
+
+def test_few_pendulums_make_no_alarm(tmp_path: Path, write_run: Write) -> None:
+    write_run(leak=True, pendulums=10)
+    assert tables(tmp_path / "runs", tmp_path / "out")["runs"]["above_ceiling"].isna().all()
+
+
+def test_only_what_a_report_made_is_ever_removed(tmp_path: Path, write_run: Write) -> None:
+    write_run(0)
+    out = tmp_path / "out"
+    strangers = [out / ".cache" / name for name in ("my-app.json", "data-2024.npz", "x-y.js")]
+    strangers += [out / "figures" / name for name in ("figure-01.pdf", "figure-20.tex", "figure-99.png")]
+    for path in strangers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    report(tmp_path / "runs", out, quiet=True)
+    assert (out / "report.html").is_file()
+    report(tmp_path / "runs", out, quiet=True, csv_only=True)
+    assert all(path.read_bytes() == b"mine" for path in strangers)
+    assert not (out / "report.html").exists()  # it would show other numbers than the tables
+
+
+def test_two_reports_into_one_folder(tmp_path: Path, write_run: Write) -> None:
+    for seed in range(3):
+        write_run(seed)
+    argv = [sys.executable, "-m", "pendeval", "report", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    both = [subprocess.Popen([*argv, "--jobs", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, b"")
+    assert len(pd.read_csv(tmp_path / "out" / "runs.csv")) == 3
 
 
 def test_minimal_file_of_another_trainer(tmp_path: Path) -> None:
@@ -392,8 +520,8 @@ def test_two_pendulums_of_one_image(tmp_path: Path, write_run: Write) -> None:
 
 
 def test_a_collapsed_encoder_is_reported_with_reasons(tmp_path: Path, write_run: Write) -> None:
-    for dim in (1, 2):
-        write_run(outputs=lambda seen, dim=dim: np.ones((*seen.shape, dim)))
+    for seed, dim in ((0, 1), (1, 1), (0, 2)):
+        write_run(seed, outputs=lambda seen, dim=dim: np.ones((*seen.shape, dim)))
     runs = tables(tmp_path / "runs", tmp_path / "out")["runs"]
     assert runs["global_spearman"].isna().all()
     assert "one embedding for all images" in json.loads(runs["missing"][0])["global_spearman"]
@@ -406,9 +534,9 @@ def test_cells_that_would_run_as_formulas_are_defused(tmp_path: Path, write_run:
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
     assert runs["label"].tolist() == ['\'=HYPERLINK("x")']
     assert runs["dataset"].tolist() == ["'@vanilla"]
-    frame = pd.DataFrame({"a": [-0.1234567890123456789, np.nan], "b": ["-1", "plain − text"]})
+    frame = pd.DataFrame({"a": [-0.1234567890123456789, np.nan, 1.0], "b": ["-1", "plain − text", " =1"]})
     write_csv(frame, tmp_path / "x.csv")
-    assert (tmp_path / "x.csv").read_text() == "a,b\n-0.12345678901234568,'-1\n,plain − text\n"
+    assert (tmp_path / "x.csv").read_text() == "a,b\n-0.12345678901234568,'-1\n,plain − text\n1.0,' =1\n"
 
 
 def test_score_prints_and_speaks_json(write_run: Write, command: Callable[..., Outcome]) -> None:
@@ -435,7 +563,7 @@ def test_nothing_to_report(tmp_path: Path, refused: Callable[..., str]) -> None:
     assert "no folder" in refused("pendeval", "report", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     error = refused("pendeval", "report", tmp_path / "empty", "--out", tmp_path / "out")
-    assert "holds no runs (run.json) and no embeddings (*.h5)" in error
+    assert "holds no runs (run.json) and no embeddings (.h5, .hdf5)" in error
     assert not (tmp_path / "out").exists()
 
 
