@@ -51,7 +51,8 @@ comparisons.csv, contrastive against supervised, paired by seed and data: CONDIT
     measure, n, contrastive, supervised, oracle (means over the pairs), difference (contrastive less supervised),
     ci_low, ci_high (95 % t-interval), effect_size (Cohen's d_z), test ("paired t-test, two-sided"), p_value
 
-agreement.csv, Spearman's |ρ| between the lines of two encoders on the same images, or of one and the oracle: dataset,
+agreement.csv, Spearman's |ρ| between the lines of two encoders on the same images (the first ones of every pendulum, at
+    most 10,240 in all), or of one and the oracle: dataset,
     variant, parameters, protocol, split, label_a, label_b, pairing ("seed with seed", "method with method", "with the
     oracle"), n (pairs), mean, min, max
 
