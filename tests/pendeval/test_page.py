@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 
 from pendeval import columns
-from pendeval.page import FRAMES, NAMES, FigureLike, shown, write
+from pendeval.page import FRAMES, FigureLike, write
+from pendeval.page.cells import NAMES, shown
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 DATASETS = (
