@@ -130,8 +130,8 @@ def draw(
 def picture(angle: Float, size: int = 32) -> Float:
     """One noise-free image redrawn from the angles (2,) of its blue and red bob: (size, size, 3), in [0, 1].
 
-    Radians, 0 at the bottom. Geometry of PAPER §2: bobs 3 px wide, rows downwards, halves rounded to even; each bob
-    zeroes the two channels it lacks, so that their overlap is black.
+    Radians, 0 at the bottom. Geometry of the paper (§2.1, Fig. 2): bobs 3 px wide, rows downwards, halves rounded to
+    even; each bob zeroes the two channels it lacks, so that their overlap is black.
     """
     image, centre = np.ones((size, size, 3)), size // 2
     radius = size - 4 - centre - 1
@@ -142,7 +142,7 @@ def picture(angle: Float, size: int = 32) -> Float:
 
 
 def gaps_of(alpha_g: float, num_gaps: int) -> list[tuple[float, float]]:
-    """The unseen bands of energy: `num_gaps` of α_g / num_gaps each, between equal visible bands (PAPER §3)."""
+    """The unseen bands of energy: `num_gaps` of α_g / num_gaps each, between equal visible bands (paper §2.1)."""
     gap, seen = alpha_g / num_gaps, (1.0 - alpha_g) / (num_gaps + 1)
     return [(seen + k * (seen + gap), seen + k * (seen + gap) + gap) for k in range(num_gaps)]
 
