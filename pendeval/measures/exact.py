@@ -176,7 +176,7 @@ def blank_images(values: Float, population: Population) -> BlankImages | None:
 
     Blank images at energies where nothing is visible are left out of both sides.
     """
-    require(values=values, population=population.probability)
+    _require(values, population)
     blank = ~population.visible.any(axis=1)
     joint = population.energy_probability
     seen, unseen = joint[~blank].sum(axis=0), joint[blank].sum(axis=0)
@@ -230,10 +230,16 @@ def sampling_bias(rho: Float, tau: Float, pendulums: Float | int) -> Float:
 
 def _groups(values: Float, population: Population) -> tuple[Int, Int]:
     """Order of the images by value, and where each group of equal values starts in it."""
-    require(values=values, population=population.probability)
+    _require(values, population)
     order = np.argsort(values, kind="stable")
     starts = np.append(0, np.flatnonzero(np.diff(values[order])) + 1)
     return order, starts.astype(np.int64)
+
+
+def _require(values: Float, population: Population) -> None:
+    if values.ndim != 1:
+        raise ValueError(f"values have shape {values.shape}, expected ({len(population)},)")
+    require(values=values, population=population.probability)
 
 
 def _densities(bands: Bands, share: float, spread: Float) -> Float:

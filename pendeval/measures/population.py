@@ -10,8 +10,9 @@ The rank of an energy
     test split are uniform and F(m) = m. Those of some images, as of the ones with both bobs in view, are not. There
     F is known at the edges, and between them its density is taken to be a straight line through the bin's mass and
     mean. What an image's energies within a bin do beyond their mean is then neglected, which moves the rank by less
-    than the bin's mass times the distance of its mean from its middle, in units of the bin's width: with 140 bins of
-    a cropped picture ρ is off by less than 1e-6 (tests). With uniform energies nothing is neglected.
+    than the bin's mass times the distance of its mean from its middle, in units of the bin's width. Of cropped pictures
+    (α_c .45 and .75, 140 bins against 2,240) the global ρ is off by at most 3e-8, a segment's by 3e-6, the monotone
+    error by 1e-7. With uniform energies nothing is neglected.
 
 Source: definition of Spearman's ρ for a discrete against a continuous variable (Nešlehová 2007).
 """

@@ -14,12 +14,19 @@ drawn with replacement. Two exact shortcuts, which give the very trees scikit-le
 Where an embedding has several dimensions and more than `MOST_DISTINCT` distinct values, neither helps enough;
 there one forest is grown instead of ten, on `FEWER_IMAGES` drawn images in two dimensions, on fewer in more, down
 to `LEAST_IMAGES`. `Forest.protocol` says which.
+
+What the forest cannot see: a noise-free test split of 32 pixels shows about 1,700 different images, each many times.
+Any embedding that keeps images apart, in whatever order, tells the forest (and, less so, the neighbours) which image
+it is, and their guess is then the mean energy of that image: the error of E[m | image], which no encoder beats. They
+rank encoders only where images seldom repeat. A rule that has to be monotone can use the order alone, and does rank
+them: hence `monotone`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 from scipy.spatial import cKDTree
 
 from pendeval.measures.valid import require
@@ -123,3 +130,23 @@ def linear(embedding: Float, energy: Float, queries: Float) -> Float:
 
     weights = np.linalg.lstsq(design(embedding), energy, rcond=None)[0]
     return np.asarray(design(queries) @ weights)
+
+
+def monotone(embedding: Float, energy: Float, queries: Float) -> Float:
+    """The monotone function that fits best, rising or falling: float64 (m,). For one output, `embedding` (n, 1).
+
+    Least squares (isotonic regression; Barlow et al. 1972), equal embeddings pooled; straight between the embeddings
+    it was fitted on, constant beyond them. Raises ValueError for several outputs: they have no order, their line has.
+    """
+    require(embedding=embedding, energy=energy)
+    require(queries=queries)
+    if embedding.shape[1:] != (1,) or queries.shape[1:] != (1,):
+        raise ValueError(
+            f"embeddings have shape {embedding.shape}, expected (n, 1): one output, or the line of several"
+        )
+    values, which = np.unique(embedding[:, 0], return_inverse=True)
+    count = np.bincount(which).astype(np.float64)
+    mean = np.bincount(which, weights=energy) / count
+    fits = [isotonic_regression(mean, weights=count, increasing=rising).x for rising in (True, False)]
+    best = max(fits, key=lambda fit: float(count @ fit**2))  # of the two least squares the one that explains more
+    return np.asarray(np.interp(queries[:, 0], values, best))
