@@ -1,7 +1,7 @@
-"""From settings to a finished dataset directory: plan, shards in parallel, manifest last.
+"""From settings to a finished dataset directory: plan, shards in parallel, population, manifest last.
 
-A build leaves its plan and a note per finished shard in `.build/` inside the directory, so that a
-build that was killed picks up the shards whose bytes still match. `.build/` goes when the manifest
+A build leaves its plan and a note per finished file in `.build/` inside the directory, so that a
+build that was killed picks up the files whose bytes still match. `.build/` goes when the manifest
 stands. Only a directory with a manifest is a dataset.
 """
 
@@ -21,9 +21,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pendgen import format as fmt
+from pendgen import population_file
 from pendgen.card import card, croissant
 from pendgen.dataset import Dataset, Split
 from pendgen.oracle import ExactOracle, Oracle, tabulate
+from pendgen.population import enumerate_images, why_not
 from pendgen.progress import track
 from pendgen.records import blocks
 from pendgen.shards import SUFFIXES, file_sha256, write_shard
@@ -98,7 +100,8 @@ def build(
         make = executor or (lambda: ThreadPoolExecutor(workers))
         tasks = _tasks(dataset, work.resolve(), num_shards, SUFFIXES[container], workers)
         notes = _build_shards(tasks, make, quiet)
-        finish(work, _manifest(dataset, description, notes))
+        population = _population(dataset, work, workers)
+        finish(work, {**_manifest(dataset, description, notes), **population})
         shutil.rmtree(work / _WORK)
         if force:
             publish(work, target)
@@ -196,15 +199,15 @@ def _same_plan(path: Path, plan: dict[str, Any]) -> bool:
         return False
 
 
-def _note_path(shard: Path) -> Path:
-    return shard.parent / _WORK / f"{shard.name}.json"
+def _note_path(path: Path) -> Path:
+    return path.parent / _WORK / f"{path.name}.json"
 
 
-def _finished(task: Task) -> dict[str, Any] | None:
-    """The note of a shard built earlier, if its bytes still are what the note says."""
+def _finished(path: Path) -> dict[str, Any] | None:
+    """The note of a file built earlier, if its bytes still are what the note says."""
     try:
-        note: dict[str, Any] = json.loads(_note_path(task.path).read_text(encoding="utf-8"))
-        return note if file_sha256(task.path) == note["sha256"] else None
+        note: dict[str, Any] = json.loads(_note_path(path).read_text(encoding="utf-8"))
+        return note if file_sha256(path) == note["sha256"] else None
     except (OSError, ValueError, KeyError):
         return None
 
@@ -225,7 +228,7 @@ def _tasks(dataset: Dataset, work: Path, num_shards: int, suffix: str, threads: 
 
 
 def _build_shards(tasks: list[Task], make: ExecutorFactory, quiet: bool) -> list[tuple[Task, dict[str, Any]]]:
-    notes = {task.path: note for task in tasks if (note := _finished(task))}
+    notes = {task.path: note for task in tasks if (note := _finished(task.path))}
     missing = [task for task in tasks if task.path not in notes]
     if notes and not quiet:
         print(f"picking up {len(notes)} of {len(tasks)} shards built earlier", file=sys.stderr)
@@ -239,6 +242,18 @@ def _build_shards(tasks: list[Task], make: ExecutorFactory, quiet: bool) -> list
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
     return [(task, notes[task.path]) for task in tasks]
+
+
+def _population(dataset: Dataset, work: Path, threads: int) -> dict[str, Any]:
+    """Write every image that can occur, unless that was done before; returns what the manifest says of it."""
+    if reason := why_not(dataset):
+        return {"population": None, "population_reason": reason}
+    path = work / fmt.POPULATION
+    entry = _finished(path)
+    if entry is None:
+        entry = population_file.write(path, dataset, enumerate_images(dataset, workers=threads))
+        fmt.write_json(_note_path(path), entry)
+    return {"population": entry}
 
 
 def _manifest(

@@ -1,4 +1,4 @@
-"""The dataset format, version 1. This docstring is its specification.
+"""The dataset format, version 2. This docstring is its specification.
 
 A dataset is one flat directory, `<name>/<content version>/`:
 
@@ -6,6 +6,8 @@ A dataset is one flat directory, `<name>/<content version>/`:
     README.md, croissant.json     dataset card with YAML front matter; MLCommons Croissant description
     train-00000-of-00016.h5       shards; `<split>-<number>-of-<count>`, both five digits; .h5 or .tar,
     test-00000-of-00016.h5        one container per directory
+    population.h5                 every image that can occur under the test split's law, where they can be
+                                  enumerated; HDF5 beside either container
 
 One record is one pendulum: P pendulums, T images of each, S × S pixels. In an HDF5 shard every root
 dataset is a field with pendulums as its first axis; everything else is an attribute. In a tar shard
@@ -26,12 +28,36 @@ serialisation), `name`, `variant`, `parameters`, `protocol`, `seed`, `container`
 `bob_size`, `time_gap`, `antialias`, `energy_range`, `gaps` (bands [low, high] that training energies leave out),
 `splits` (per split: `pendulums`, `images`, `time_range`, `energy_bands`, `energy_law`), `fields` (per
 field: `dtype`, `shape`, `unit`, `meaning`), `oracle_error` (per split, root-mean-square), `shards`
-(each: `file`, `split`, `first`, `records`, `bytes`, `sha256`), `digest` and `provenance`.
+(each: `file`, `split`, `first`, `records`, `bytes`, `sha256`), `population` (`file`, `images`, `bins`,
+`left_out`, `bytes`, `sha256`, `digest`; null where images cannot be enumerated, and then
+`population_reason` says why), `digest` and `provenance`.
 
 The content digest does not depend on container, shard count or workers. A record's field has the
 SHA-256 of its little-endian C-order bytes; a split's field has the SHA-256 of its records' hashes in
 order (`digest.fields.<split>.<field>`, hexadecimal); `digest.content` is the SHA-256 of those, written
 as lines `<split> <field> <dtype> <hash>` in the order of the splits and of the table above.
+
+population.h5 holds each image that can occur once, U of them, under the test split's law whatever its
+records are: energies uniform on [0, 1] (in the `original` protocol too, whose records are evenly spaced),
+times uniform over the split's `time_range`, angle noise included. B bins of energy: 140 equal ones,
+refined by the ends of the gaps.
+
+    image               uint8    U, S, S, 3   RGB picture
+    visible             bool     U, 2         some pixel of the blue and of the red bob is in the picture
+    probability         float64  U            probability of the image; they sum to 1
+    energy_given_image  float64  U            E[energy | image] = sum of energy_moment / probability
+    energy_edges        float64  B+1          edges of the bins, rising from 0 to 1
+    energy_probability  float64  U, B         probability of image and bin together: rows sum to
+                                              `probability`, columns to the width of the bin
+    energy_moment       float64  U, B         the same, weighted by energy
+
+Its attributes are `format` ("pendulum-population"), `format_version` (1), `split` ("test"), `time_range`
+(two float64) and `left_out`, the probability of images left out because each is rarer than 1e-12; what is
+kept was made to sum to 1 again. Its digest is the SHA-256 of the little-endian C-order bytes of `visible`
+(a byte each) and of the arrays below it in the table, one after another. It is no part of the content
+digest, which the same settings have in versions 1 and 2 alike.
+
+Version 1 is the same without population.h5 and the two manifest keys about it.
 """
 
 import hashlib
@@ -49,9 +75,13 @@ from pendgen.dataset import SPLITS, Dataset
 from pendgen.variants import parameters
 
 FORMAT = "pendulum-dataset"
-FORMAT_VERSION = 1
-CONTENT_VERSION = "1.0.0"
+FORMAT_VERSION = 2
+READABLE = (1, 2)
+CONTENT_VERSION = "1.1.0"
 MANIFEST = "dataset.json"
+POPULATION_FORMAT = "pendulum-population"
+POPULATION_VERSION = 1
+POPULATION = "population.h5"
 
 
 @dataclass(frozen=True)
@@ -74,6 +104,15 @@ FIELDS = (
     Field("energy_given_image", "float64", "P T", "1", "oracle: E[energy | image] for energies uniform on [0, 1]"),
     Field("index", "int64", "P", "", "number of the pendulum within its split"),
 )  # fmt: skip
+POPULATION_FIELDS = (
+    Field("image", "uint8", "U S S 3", "1/255", "RGB picture; every one that can occur, each once"),
+    Field("visible", "bool", "U 2", "", "whether some pixel of the blue and of the red bob is in the picture"),
+    Field("probability", "float64", "U", "1", "probability of the image under the test split's law"),
+    Field("energy_given_image", "float64", "U", "1", "E[energy | image]"),
+    Field("energy_edges", "float64", "B+1", "1", "edges of the bins of energy"),
+    Field("energy_probability", "float64", "U B", "1", "probability of image and bin of energy together"),
+    Field("energy_moment", "float64", "U B", "1", "energy_probability, weighted by energy"),
+)
 Records = Mapping[str, NDArray[Any]]
 
 
@@ -170,9 +209,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{directory} has no {MANIFEST}: not a dataset, or a build that did not finish")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = (manifest["format"], manifest["format_version"])
+        name, number = manifest["format"], manifest["format_version"]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{path} is not a dataset manifest: {problem!r}") from None
-    if found != (FORMAT, FORMAT_VERSION):
-        raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}")
+    if name != FORMAT or number not in READABLE:
+        known = " or ".join(map(str, READABLE))
+        raise ValueError(f"{path} says format {name} {number}, expected {FORMAT} {known}")
     return dict(manifest)

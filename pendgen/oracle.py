@@ -38,7 +38,7 @@ from pendgen.render import positions, visible
 
 Float = NDArray[np.float64]
 Shift = tuple[tuple[int, int], float]
-_GOLDEN = (5**0.5 - 1) / 2
+GOLDEN = (5**0.5 - 1) / 2
 _CHUNKS = 32
 _TINY = 1e-12  # weight of a reachable image that no node hits, relative to the total of 1
 
@@ -106,12 +106,12 @@ def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -
     The result does not depend on `workers` (threads).
     """
     nodes = nodes or (2048 if dataset.geometry.canvas < 64 else 4096)
-    edges, centre = _fine_arcs(dataset.geometry) if dataset.antialias else _arcs(dataset.geometry)
-    landing = _landing(edges, dataset.eps_n) if dataset.eps_n else None
+    edges, centre = _fine_arcs(dataset.geometry) if dataset.antialias else arcs(dataset.geometry)
+    blur = landing(edges, dataset.eps_n) if dataset.eps_n else None
     chunks = [np.arange(nodes)[start::_CHUNKS] for start in range(_CHUNKS)]
 
     def accumulate(energies: NDArray[np.int64]) -> Float:
-        return _quadrature(dataset, split, edges, landing, energies, nodes)
+        return _quadrature(dataset, split, edges, blur, energies, nodes)
 
     with ThreadPoolExecutor(workers) as pool:
         halves = np.zeros((2, 2, len(centre), len(centre)))
@@ -125,7 +125,7 @@ def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -
     return _view(whole, dataset, centre, error)
 
 
-def _arcs(geometry: Geometry) -> tuple[Float, Float]:
+def arcs(geometry: Geometry) -> tuple[Float, Float]:
     """Angles in [−π, π] at which some coordinate of the bob changes, and the middles of the arcs."""
     half = (np.arange(-geometry.radius, geometry.radius) + 0.5) / geometry.radius
     rows, columns = np.arccos(half), np.arcsin(half)
@@ -144,20 +144,20 @@ def _quadrature(
     dataset: Dataset,
     split: Split,
     edges: Float,
-    landing: csr_array | None,
+    blur: csr_array | None,
     chunk: NDArray[np.int64],
     nodes: int,
 ) -> Float:
     """Summed weights and weighted energies of the energy nodes `chunk`: shape (2, arcs, arcs)."""
     energy = ((chunk + 0.5) / nodes)[:, None]
     period = physics.period(energy)
-    stagger = ((chunk * _GOLDEN) % 1.0)[:, None]
+    stagger = ((chunk * GOLDEN) % 1.0)[:, None]
     # Time is reckoned from the middle between the two moments. Half a period later both bobs are
     # mirrored; at times reflected about the turning point they change places. So a quarter of the
     # period is evaluated and used four times.
     middle = (np.arange(nodes // 4) + stagger) / nodes * period
     before, after = middle - dataset.time_gap / 2, middle + dataset.time_gap / 2
-    pairs = _pairs(edges, physics.angle(before, energy).ravel(), physics.angle(after, energy).ravel(), landing)
+    pairs = _pairs(edges, physics.angle(before, energy).ravel(), physics.angle(after, energy).ravel(), blur)
     mean = np.repeat(energy[:, 0], nodes // 4)
     total = np.zeros((2, len(edges) - 1, len(edges) - 1))
     for swapped, mirrored in ((False, False), (False, True), (True, False), (True, True)):
@@ -176,30 +176,39 @@ def _visits(phase: Float, period: Float, split: Split) -> Float:
     return np.asarray(np.ceil((high - phase) / period) - np.ceil((low - phase) / period), np.float64)
 
 
-def _pairs(edges: Float, blue: Float, red: Float, landing: csr_array | None) -> Callable[[Float], Float]:
+def _pairs(edges: Float, blue: Float, red: Float, blur: csr_array | None) -> Callable[[Float], Float]:
     """How weights on nodes at angles `blue` and `red` spread over pairs of arcs: (N,) → (arcs, arcs)."""
-    if landing is None:
-        arcs = len(edges) - 1
-        first, second = (np.clip(np.searchsorted(edges, x, "right") - 1, 0, arcs - 1) for x in (blue, red))
-        pair = first * arcs + second
-        return lambda weight: np.asarray(np.bincount(pair, weight, arcs * arcs).reshape(arcs, arcs), np.float64)
-    bins = landing.shape[0]
-    first, second = (np.minimum((x + np.pi) * (bins / (2 * np.pi)), bins - 1).astype(np.int64) for x in (blue, red))
-
-    def blurred(weight: Float) -> Float:
-        exact = coo_array((weight, (first, second)), shape=(bins, bins)).tocsr()
-        return np.asarray((landing.T @ exact @ landing).toarray())
-
-    return blurred
+    if blur is None:
+        count = len(edges) - 1
+        pair = arc_at(edges, blue) * count + arc_at(edges, red)
+        return lambda weight: np.asarray(np.bincount(pair, weight, count * count).reshape(count, count), np.float64)
+    first, second = (bin_at(x, blur.shape[0]) for x in (blue, red))
+    return lambda weight: blurred(first, second, weight, blur)
 
 
-def _landing(edges: Float, eps_n: float) -> csr_array:
+def arc_at(edges: Float, angle: Float) -> NDArray[np.int64]:
+    """Number of the arc between `edges` in which each angle lies."""
+    return np.asarray(np.clip(np.searchsorted(edges, angle, "right") - 1, 0, len(edges) - 2), np.int64)
+
+
+def bin_at(angle: Float, bins: int) -> NDArray[np.int64]:
+    """Number of the one of so many equal bins of [−π, π] in which each angle lies; rows of `landing`."""
+    return np.minimum((angle + np.pi) * (bins / (2 * np.pi)), bins - 1).astype(np.int64)
+
+
+def blurred(first: NDArray[np.int64], second: NDArray[np.int64], weight: Float, blur: csr_array) -> Float:
+    """Weights on pairs of bins of angle (N,), spread by angle noise over pairs of arcs: (arcs, arcs)."""
+    exact = coo_array((weight, (first, second)), shape=(blur.shape[0],) * 2).tocsr()
+    return np.asarray((blur.T @ exact @ blur).toarray())
+
+
+def landing(edges: Float, eps_n: float, fineness: int = 8) -> csr_array:
     """Probability that a bob at an angle, plus N(0, eps_n) and wrapped, lands in each arc.
 
-    Rows are equal bins of angle an eighth of eps_n wide (at least 1e-4), taken at their centres;
-    columns are arcs. Probabilities below 1e-18 are dropped.
+    Rows are equal bins of angle, `fineness` of them to an eps_n (but at least 1e-4 wide), taken at
+    their centres; columns are arcs. Probabilities below 1e-18 are dropped.
     """
-    bins = int(np.clip(np.ceil(2 * np.pi * 8 / eps_n), 64, 2**16))
+    bins = int(np.clip(np.ceil(2 * np.pi * fineness / eps_n), 64, 2**16))
     turns = range(-1, 2) if eps_n < 0.5 else range(-4, 5)
     blocks = []
     for some in np.array_split(np.arange(bins), max(1, bins // 2048)):
@@ -243,13 +252,25 @@ def _disagreement(halves: Float) -> float:
 
 def _view(table: Float, dataset: Dataset, centre: Float, error: float) -> Oracle:
     """From pairs of arcs to pairs of positions as seen in the window, shifts and crops included."""
-    geometry, pad = dataset.geometry, dataset.bob_size
-    seen = positions(centre, geometry)
     moves = shift_law(dataset.eps_g, dataset.protocol)
+    place, numbers = view(dataset.geometry, centre, [move for move, _ in moves])
+    odds = [chance for _, chance in moves]
+    return Oracle(place, dataset.bob_size, *_regroup(table, max(0, int(place.max())) + 1, numbers, odds), error)
+
+
+def view(
+    geometry: Geometry, centre: Float, moves: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """Numbers of the positions that show, and for each shift in `moves` the number seen from each arc.
+
+    The first array maps (row + bob, column + bob) in the window to a position number, −1 where no bob
+    can be. Number 0 is a bob out of view.
+    """
+    seen, pad = positions(centre, geometry), geometry.bob
     place = np.full((geometry.size + 2 * pad,) * 2, -1, np.int64)
     numbers = []
-    count = 1  # number 0: out of view
-    for move, _ in moves:
+    count = 1
+    for move in moves:
         at = seen + np.array(move)
         shown = visible(at, geometry)
         for row, column in np.unique(at[shown] + pad, axis=0):
@@ -257,8 +278,7 @@ def _view(table: Float, dataset: Dataset, centre: Float, error: float) -> Oracle
                 place[row, column], count = count, count + 1
         inside = np.where(shown[:, None], at + pad, 0)
         numbers.append(np.where(shown, place[inside[:, 0], inside[:, 1]], 0))
-    odds = [chance for _, chance in moves]
-    return Oracle(place, pad, *_regroup(table, count, numbers, odds), error)
+    return place, numbers
 
 
 def _view_exactly(table: Float, dataset: Dataset, centre: Float, error: float) -> ExactOracle:

@@ -11,7 +11,7 @@ Source
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ellipj, ellipk, ellipkm1
+from scipy.special import ellipj, ellipk, ellipkinc, ellipkm1
 
 # scipy's ellipj switches at m ≥ 1 − 1e-10 to a series that holds only for |t| well below the
 # quarter period K; past it the returned angle is wrong by up to π. Those energies go through
@@ -41,6 +41,22 @@ def angle(time: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
 def period(energy: ArrayLike) -> NDArray[np.float64]:
     """Period 4K(m) of the swing in natural units; infinite at m = 1. Shape of `energy`, float64."""
     return np.asarray(4.0 * ellipk(np.asarray(energy, np.float64)), np.float64)
+
+
+def passing(angle: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
+    """When the pendulum passes `angle` on its way towards +θ: the time in [−K, K], natural units.
+
+    The inverse of `angle` on the upward half of the swing: F(arcsin(sin(θ/2)/√m) | m), DLMF §22.15(ii).
+    On its way back it passes at 2K less that time. An angle that is never reached gives the turning
+    point, −K or K. `angle` (radians in [−π, π]) and `energy` (above 0, below 1) broadcast against each
+    other; float64. Raises ValueError for other energies.
+    """
+    theta, m = np.asarray(angle, np.float64), np.asarray(energy, np.float64)
+    inside = (m > 0.0) & (m < 1.0)
+    if not inside.all():
+        raise ValueError(f"energy must lie above 0 and below 1, found {m[~inside][0]}")
+    sn = np.clip(np.sin(theta / 2.0) / np.sqrt(m), -1.0, 1.0)
+    return np.asarray(ellipkinc(np.arcsin(sn), m), np.float64)
 
 
 def _near_separatrix(t: NDArray[np.float64], m: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,8 +88,7 @@ def _write_hdf5(path: Path, parts: Iterable[Records], records: int, attributes: 
     can neither close the file nor end without crashing the process.
     """
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
-        file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
-        for key, value in attributes.items():
+        for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
             file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
         images: h5py.Dataset | None = None
         others: dict[str, list[NDArray[Any]]] = {field.name: [] for field in FIELDS if field.name != "image"}
