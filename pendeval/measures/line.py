@@ -5,6 +5,9 @@
   the circle is cut in the middle of its largest empty arc, so that the two ends of the energies part there.
 * spectral: else, the spectral embedding (Belkin & Niyogi 2003) of the distinct embeddings, each weighted by how
   often it occurs: the second eigenvector of the normalised Laplacian of a neighbour graph.
+
+How often an image occurs is counted, or given as a probability where each image that can occur is there once; the
+answer is then that of endlessly many images drawn so.
 """
 
 import numpy as np
@@ -15,10 +18,15 @@ from pendeval.measures.valid import require
 Float = NDArray[np.float64]
 MOST_LANDMARKS = 2000
 NEIGHBOUR_SHARE = 0.1  # of the distinct embeddings; scikit-learn's default for this method
+RARE = 1e-6
+"""Images of less probability carry no graph: a cluster of them alone would count as a piece by itself."""
 
 
-def line(embedding: Float, cosine: bool = False) -> tuple[Float, str]:
-    """The one-dimensional view of `embedding` (n, d): float64 (n,), and which of the three above it is."""
+def line(embedding: Float, cosine: bool = False, probability: Float | None = None) -> tuple[Float, str]:
+    """The one-dimensional view of `embedding` (n, d): float64 (n,), and which of the three above it is.
+
+    `probability` (n,): how often each image occurs; without it, all are alike.
+    """
     require(embedding=embedding)
     if embedding.shape[1] == 1:
         return embedding[:, 0], "output"
@@ -27,7 +35,7 @@ def line(embedding: Float, cosine: bool = False) -> tuple[Float, str]:
         embedding = embedding / np.where(norm > 0, norm, 1.0)
         if embedding.shape[1] == 2:
             return cut_angle(embedding), "angle"
-    return spectral(embedding), "spectral"
+    return spectral(embedding, probability), "spectral"
 
 
 def cut_angle(embedding: Float) -> Float:
@@ -39,37 +47,63 @@ def cut_angle(embedding: Float) -> Float:
     return np.asarray(np.mod(angle - (ordered[widest] + arcs[widest] / 2), 2 * np.pi))
 
 
-def spectral(embedding: Float) -> Float:
+def spectral(embedding: Float, probability: Float | None = None) -> Float:
     """One-dimensional spectral embedding of points (n, d): float64 (n,), sign and scale without meaning.
 
     Beyond `MOST_LANDMARKS` distinct points, that many drawn ones carry the graph and the others are placed
-    between their nearest ones. A graph in pieces is joined along its shortest links, so that an order
-    exists; constant where all points are one.
+    between their nearest ones; so are points of a `probability` (n,) below `RARE`. A graph in pieces is joined along
+    its shortest links, so that an order exists; constant where all points are one.
     """
-    from scipy.spatial import cKDTree
-
     require(embedding=embedding)
-    rows, which, count = np.unique(embedding, axis=0, return_inverse=True, return_counts=True)
+    rows, which = np.unique(embedding, axis=0, return_inverse=True)
     which = which.reshape(-1)
     if len(rows) < 3:
         return which.astype(np.float64)
-    if len(rows) <= MOST_LANDMARKS:
-        return _eigenvector(rows, count.astype(np.float64))[which]
-    generator = np.random.Generator(np.random.Philox(key=0))
-    chosen = generator.choice(len(rows), MOST_LANDMARKS, replace=False, p=count / count.sum())
-    marks = cKDTree(rows[chosen])
-    far, near = marks.query(rows, k=8)
-    weight = np.bincount(near[:, 0], weights=count, minlength=MOST_LANDMARKS).astype(np.float64)
-    value = _eigenvector(rows[chosen], weight)
+    if probability is not None:
+        require(embedding=embedding, probability=probability)
+    weight = np.bincount(which, weights=probability).astype(np.float64)
+    common = np.ones(len(rows), np.bool_) if probability is None else weight >= RARE * weight.sum()
+    if common.sum() < 3:
+        common[:] = True
+    marks = rows[common]
+    if len(marks) <= MOST_LANDMARKS:
+        value = _eigenvector(marks, weight[common], copied=probability is None)
+    else:
+        generator = np.random.Generator(np.random.Philox(key=0))
+        chosen = generator.choice(len(marks), MOST_LANDMARKS, replace=False, p=weight[common] / weight[common].sum())
+        drawn = marks[chosen]
+        nearest = _nearest(drawn, rows, 1)[1][:, 0]
+        gathered = np.bincount(nearest, weights=weight, minlength=MOST_LANDMARKS).astype(np.float64)
+        value = _placed(drawn, _eigenvector(drawn, gathered, copied=probability is None), marks)
+    if common.all():
+        return value[which]
+    everywhere = _placed(marks, value, rows)
+    everywhere[common] = value
+    return everywhere[which]
+
+
+def _nearest(marks: Float, rows: Float, neighbours: int) -> tuple[Float, NDArray[np.int64]]:
+    """Distance and number of the nearest of `marks` to each of `rows` (u, d): (u, neighbours) each."""
+    from scipy.spatial import cKDTree
+
+    number = np.arange(1, min(neighbours, len(marks)) + 1)
+    far, near = cKDTree(marks).query(rows, k=number)
+    return np.asarray(far, np.float64), np.asarray(near, np.int64)
+
+
+def _placed(marks: Float, value: Float, rows: Float) -> Float:
+    """Values of `rows` (u, d) between those of the eight nearest of `marks`: float64 (u,)."""
+    far, near = _nearest(marks, rows, 8)
     scale = np.maximum(far[:, -1:], np.finfo(float).tiny) / 2
     share = np.exp(-((far / scale) ** 2) / 2)
-    return np.asarray((value[near] * share).sum(axis=1) / share.sum(axis=1))[which]
+    return np.asarray((value[near] * share).sum(axis=1) / share.sum(axis=1))
 
 
-def _eigenvector(rows: Float, weight: Float) -> Float:
+def _eigenvector(rows: Float, weight: Float, copied: bool) -> Float:
     """Second eigenvector of the normalised Laplacian over `rows` (u, d), as if each stood there `weight` times.
 
-    Copies of a point are each other's neighbours: they add to its degree, and only to that.
+    Copies of a point are each other's neighbours: they add to its degree, and only to that. No point is its own
+    neighbour, only its copies are; of endlessly many (not `copied`) that one makes no difference.
     """
     from scipy.linalg import eigh
     from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
@@ -82,9 +116,10 @@ def _eigenvector(rows: Float, weight: Float) -> Float:
         links = minimum_spanning_tree(cdist(rows, rows)).toarray() > 0
         graph = np.maximum(graph, links | links.T)
     affinity = graph * weight * weight[:, None]
-    degree = affinity.sum(axis=1) - weight * graph.diagonal()  # no point is its own neighbour, only its copies are
+    itself = weight if copied else np.zeros_like(weight)
+    degree = affinity.sum(axis=1) - itself * graph.diagonal()
     scale = 1 / np.sqrt(degree)
     laplacian = -affinity * scale * scale[:, None]
-    laplacian[np.diag_indices(len(rows))] = 1 - (weight**2 - weight) * graph.diagonal() / degree
+    laplacian[np.diag_indices(len(rows))] = 1 - (weight**2 - itself) * graph.diagonal() / degree
     _, vectors = eigh(laplacian, subset_by_index=[1, 1])
     return np.asarray(vectors[:, 0] * scale * np.sqrt(degree.sum()))  # of variance 1, weighted by degree

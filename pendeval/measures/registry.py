@@ -230,6 +230,15 @@ _SAMPLED = (
         (-1.0, 1.0),
     ),
     Measure(
+        "horizontal_gain",
+        "Horizontal, beyond chance",
+        "vertical_gain for sin θ: an output that follows any position of the bob gains on both alike",
+        "",
+        "",
+        "two outputs or more, and angles in the file",
+        (-1.0, 1.0),
+    ),
+    Measure(
         "blank_offset",
         "Blank offset",
         "(blank_embedding − blank_expected) / blank_scale",

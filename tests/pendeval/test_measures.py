@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 from sklearn.manifold import SpectralEmbedding
 from sklearn.neighbors import KNeighborsRegressor
@@ -35,6 +36,7 @@ NOISY = ENERGY + 0.1 * RNG.standard_normal(4000)
 PENDULUM = np.repeat(np.arange(200), 20)
 SHARED = np.repeat(RNG.random(200), 20)  # energies as in a dataset: one per pendulum
 HEIGHT = RNG.uniform(-1, 1, 4000)
+SHOWN = RNG.random(4000)  # a further output that knows nothing
 Float = NDArray[np.float64]
 NAN, ANY = object(), object()  # undefined; tested elsewhere
 LITTLE, STEPS = pytest.approx(0, abs=0.04), pytest.approx(1 / np.sqrt(1200), abs=0.01)
@@ -114,6 +116,7 @@ CASES: dict[str, tuple[Callable[[Float], float], Sequence[object]]] = {
     "forest": (partial(rmse, forest_of_ten), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
     "neighbours": (partial(rmse, regression.nearest), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
     "linear": (partial(rmse, regression.linear), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
+    "monotone": (partial(rmse, regression.monotone), (LITTLE, LITTLE, EVEN, EVEN, STEPS)),
     "invariance": (lambda v: geometry.time_invariance(v[:, None], PENDULUM), (1, 1, NAN, UNLIKE, 1)),
     "agreement": (lambda v: rank_agreement(np.stack([v, SHARED]))[0, 1], (CLOSE, CLOSE, NAN, UNLIKE, CLOSE)),
     "output": (lambda v: spearman(line(v[:, None])[0], SHARED), (1, -1, NAN, UNLIKE, CLOSE)),
@@ -121,6 +124,10 @@ CASES: dict[str, tuple[Callable[[Float], float], Sequence[object]]] = {
     "line share": (lambda v: geometry.line_share(v[:, None] * [1, 2], v), (1, 1, NAN, 1, 1)),
     "dimensions": (lambda v: geometry.participation_ratio(v[:, None] * [1, 2]), (1, 1, NAN, 1, 1)),
     "vertical": (lambda v: geometry.vertical_share(v[:, None], v, HEIGHT), (UNLIKE, UNLIKE, UNLIKE, UNLIKE, UNLIKE)),
+    "vertical gain": (
+        lambda v: geometry.vertical_gain(np.column_stack([v, SHOWN]), v, HEIGHT),
+        (UNLIKE, UNLIKE, UNLIKE, UNLIKE, UNLIKE),
+    ),
     "blank": (lambda v: blank_offset(v), (UNLIKE, UNLIKE, 0, UNLIKE, UNLIKE)),
 }
 
@@ -147,7 +154,7 @@ def test_measures_of_two_points() -> None:
     assert np.isnan(local_spearmans(values, energy)).all()
     assert representation_range(values) == 2
     fit, held = regression.halves(pendulum)
-    for regress in (regression.nearest, regression.linear, forest_of_ten):
+    for regress in (regression.nearest, regression.linear, regression.monotone, forest_of_ten):
         assert regress(values[fit, None], energy[fit], values[held, None])[0] == pytest.approx(energy[fit][0])
     assert np.isnan(geometry.time_invariance(values[:, None], pendulum))  # one image of each
     assert geometry.participation_ratio(values[:, None] * [1, 2]) == pytest.approx(1)
@@ -357,7 +364,42 @@ def test_regressions_of_a_constant_guess_the_mean() -> None:
     points, energy = np.ones((100, 1)), RNG.random(100)
     assert np.allclose(regression.nearest(points, energy, points), energy.mean())
     assert np.allclose(regression.linear(points, energy, points), energy.mean())
+    assert np.allclose(regression.monotone(points, energy, points), energy.mean())
     assert np.allclose(regression.forest(points, energy, points).predictions, energy.mean(), atol=0.03)
+
+
+def test_the_monotone_rule_against_scikit_learn() -> None:
+    queries = np.concatenate([RNG.uniform(-0.5, 1.5, 300), NOISY[:50]])
+    for values in (NOISY, -NOISY, np.round(NOISY, 1), -np.round(NOISY, 1)):
+        rising = values[0] == NOISY[0] or values[0] == np.round(NOISY[0], 1)
+        theirs = IsotonicRegression(increasing=bool(rising), out_of_bounds="clip").fit(values, ENERGY)
+        asked = queries if rising else -queries
+        found = regression.monotone(values[:, None], ENERGY, asked[:, None])
+        assert np.allclose(found, theirs.predict(asked), atol=1e-9)
+
+
+def test_the_monotone_rule_by_hand_and_its_laws() -> None:
+    points, energy = np.array([[1.0], [2], [3], [3], [5]]), np.array([0.1, 0.5, 0.2, 0.4, 0.9])
+    # 2 and 3 are out of order, 0.5 against the mean 0.3 of two: together they are (0.5 + 0.2 + 0.4) / 3.
+    found = regression.monotone(points, energy, np.array([[0.0], [1.5], [2], [2.5], [3], [4], [9]]))
+    pool = 1.1 / 3
+    assert found == pytest.approx([0.1, (0.1 + pool) / 2, pool, pool, pool, (pool + 0.9) / 2, 0.9], abs=1e-12)
+    queries = NOISY[:200, None]
+    whole = regression.monotone(NOISY[:, None], ENERGY, queries)
+    assert np.allclose(regression.monotone(-NOISY[:, None], ENERGY, -queries), whole, atol=1e-12)
+    assert np.allclose(regression.monotone(NOISY[:, None] ** 3, ENERGY, queries**3), whole, atol=1e-12)
+    many = np.tile(points, (2, 1)), np.tile(energy, 2)
+    assert np.allclose(regression.monotone(*many, points), regression.monotone(points, energy, points))
+    with pytest.raises(ValueError, match=r"embeddings have shape \(5, 2\), expected \(n, 1\)"):
+        regression.monotone(np.hstack([points, points]), energy, points)
+
+
+def test_a_forest_reads_which_image_it_is_and_a_monotone_rule_does_not() -> None:
+    image = np.minimum((20 * SHARED + RNG.integers(0, 2, 4000)).astype(int), 20)  # 21 images, each often
+    shuffled = RNG.permutation(21)[image].astype(float)
+    for regress, blind in ((forest_of_ten, True), (regression.monotone, False)):
+        ordered, mixed = (rmse(regress, values) for values in (image.astype(float), shuffled))
+        assert (abs(ordered - mixed) < 0.001) if blind else (mixed > 3 * ordered)
 
 
 def test_one_output_is_its_own_line() -> None:
@@ -403,6 +445,41 @@ def test_spectral_embedding_weighs_what_occurs_often() -> None:
     _, vectors = eigh(degree - affinity, degree)
     expected, found = vectors[:, 1], spectral(np.repeat(rows, count, axis=0))
     assert abs(np.corrcoef(expected, found)[0, 1]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_spectral_embedding_by_probability_is_that_of_many_images() -> None:
+    rows = RNG.random((60, 2)) * [1, 3]
+    count = RNG.integers(1, 9, 60)
+    given = spectral(rows, count / count.sum())
+    for scale, near in ((1, 1e-1), (1000, 1e-3)):
+        drawn = spectral(np.repeat(rows, scale * count, axis=0))[np.cumsum(scale * count) - 1]
+        drawn = drawn * np.sign(drawn @ given)
+        assert np.allclose(drawn, given, atol=near * np.ptp(given))
+    twice = spectral(np.repeat(rows, 2, axis=0), np.repeat(count / count.sum() / 2, 2))
+    assert np.allclose(np.abs(twice[::2]), np.abs(given), atol=1e-9)
+    values, how = line(rows, probability=count / count.sum())
+    assert how == "spectral"
+    assert np.array_equal(values, given)
+    assert np.array_equal(line(rows[:, :1], probability=count / 1.0)[0], rows[:, 0])
+
+
+def test_images_too_rare_to_carry_a_graph_are_placed_between_the_others() -> None:
+    curve = np.sort(RNG.random(300))
+    points = np.column_stack([np.cos(2 * curve), np.sin(2 * curve)])
+    rare = np.arange(300) % 10 == 5
+    probability = np.where(rare, 1e-12, 1.0)
+    found = spectral(points, probability / probability.sum())
+    kept = probability[~rare] / probability[~rare].sum()
+    assert np.allclose(np.abs(found[~rare]), np.abs(spectral(points[~rare], kept)), atol=1e-6)
+    assert abs(spearman(found, curve)) > 0.999
+    only = spectral(points[:5], np.array([1.0, 1e-9, 1e-9, 1e-9, 1e-9]))  # too few are common: all count
+    assert len(np.unique(only)) == 5
+    many = RNG.random(MOST_LANDMARKS + 500)
+    ribbon = np.column_stack([np.cos(4 * many), np.sin(4 * many)])
+    chance = RNG.gamma(0.5, size=len(many)) + 1e-3
+    assert abs(spearman(spectral(ribbon, chance / chance.sum()), many)) > 0.999
+    with pytest.raises(ValueError, match="probability holds NaN"):
+        spectral(points, np.full(300, np.nan))
 
 
 def test_spectral_embedding_of_pieces_of_many_points_and_of_few() -> None:
@@ -474,6 +551,58 @@ def test_the_width_of_a_bent_ribbon_is_found_to_follow_the_vertical_position() -
     assert ours == pytest.approx(1 - missed @ missed / (centred @ centred), abs=1e-9)
 
 
+def scenes(seed: int) -> tuple[NDArray[np.int64], Float, Float]:
+    """4000 images of 300 scenes, some often and some seldom; each scene's place on the line, and its height."""
+    draw = np.random.default_rng(seed)
+    odds = draw.gamma(0.5, size=300)
+    return draw.choice(300, p=odds / odds.sum(), size=4000), draw.random(300), draw.uniform(-1, 1, 300)
+
+
+def test_a_further_output_gains_nothing_by_chance() -> None:
+    shares: dict[int, list[float]] = {2: [], 3: []}
+    gains: dict[int, list[float]] = {2: [], 3: []}
+    for seed in range(40):
+        image, place, height = scenes(seed)
+        for dim, found in gains.items():
+            further = np.random.default_rng([seed, dim]).standard_normal((300, dim - 1))
+            points = np.column_stack([place, further])[image]
+            shares[dim].append(geometry.vertical_share(points, points[:, 0], height[image]))
+            found.append(geometry.vertical_gain(points, points[:, 0], height[image]))
+    for dim, found in gains.items():
+        error = np.std(found) / np.sqrt(40)
+        assert np.mean(found) == pytest.approx(0, abs=4 * error)
+        assert np.mean(shares[dim]) > 10 * error  # what chance alone explains
+
+
+def test_a_further_output_that_is_the_height_gains_what_chance_leaves() -> None:
+    image, place, height = scenes(0)
+    for turn in (np.eye(2), np.array([[0.6, -0.8], [0.8, 0.6]]), np.array([[1.0, 3], [0, 100]])):
+        points = np.column_stack([3 * place, height])[image] @ turn
+        found = geometry.vertical_gain(points, place[image], height[image])
+        assert found == pytest.approx(geometry.vertical_gain(points @ turn, place[image], height[image]), abs=0.02)
+        assert 0.6 < found < 1  # 15 scenes in a part explain much by chance
+    points = np.column_stack([place, 0.3 * height + 0.3 * RNG.uniform(-1, 1, 300)])[image]
+    half = geometry.vertical_gain(points, place[image], height[image])
+    assert 0.2 < half < 0.6
+    assert geometry.vertical_gain(points, place[image], height[image]) == half  # the same deals each time
+    sideways = RNG.uniform(-1, 1, 300)[image]
+    assert abs(geometry.vertical_gain(points, place[image], sideways)) < 0.15
+
+
+def test_vertical_gain_at_its_edges() -> None:
+    image, place, height = scenes(1)
+    points = np.column_stack([place, np.ones(300)])[image]
+    assert geometry.vertical_gain(points, points[:, 0], height[image]) == pytest.approx(0, abs=1e-9)
+    assert geometry.vertical_gain(np.ones((9, 2)), np.ones(9), HEIGHT[:9]) == pytest.approx(0, abs=1e-9)
+    assert np.isnan(geometry.vertical_gain(points[:, :1], points[:, 0], height[image]))
+    assert np.isnan(geometry.vertical_gain(points, points[:, 0], np.ones(4000)))
+    noisy = height[image] + 0.1 * RNG.standard_normal(4000)  # what no image tells is nobody's gain
+    points = np.column_stack([place, height])[image]
+    found = geometry.vertical_gain(points, points[:, 0], noisy)
+    known = geometry.vertical_gain(points, points[:, 0], height[image])
+    assert found == pytest.approx(known * np.var(height[image]) / np.var(noisy), abs=0.02)
+
+
 def test_a_curve_follows_its_line_and_a_cloud_does_not() -> None:
     spot = 3 * SHARED
     bend = np.stack([np.cos(spot), np.sin(spot)], axis=1)
@@ -500,7 +629,8 @@ def test_blank_images_by_hand() -> None:
     pendulum = np.array([0, 0, 0, 1, 1, 1, 2])
     found = blank_images(values, energy, blank, pendulum, np.array([[1, 1, 1], [2, 0, 1], [0, 0, 3]]))
     assert found is not None
-    assert (found.images, found.embedding) == (4, pytest.approx(13 / 3))
+    assert found.images == 4
+    assert found.embedding == pytest.approx(13 / 3)
     assert found.expected == pytest.approx((1.5 + 7 + 7) / 3)
     assert found.scale == pytest.approx(np.std([1.0, 2, 7]))
     assert found.resampled[:2] == pytest.approx([13 / 3 - 15.5 / 3, 5 - 1.5])

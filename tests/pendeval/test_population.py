@@ -1,6 +1,6 @@
 """Exact scores against brute force, sampled scores and the laws they obey."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -206,6 +206,44 @@ def test_fracture_tells_directions_from_order() -> None:
     assert np.isnan(flat.spearman).tolist() == [True, True, False]
     assert (flat.opposed, flat.disordered) == (None, False)
     assert exact.fracture(rising, whole, bands[:1]).disordered is None
+
+
+SHARP = population(np.eye(1400, dtype=int), 140, np.ones((1400, 2), bool))  # every image a narrow energy of its own
+NAN, ANY = object(), object()  # undefined; tested elsewhere
+LITTLE, NONE = pytest.approx(0, abs=0.001), pytest.approx(0, abs=0.1)
+EVEN, TENTH = pytest.approx(np.sqrt(1 / 12), rel=0.02), pytest.approx(1 / np.sqrt(1200), abs=0.001)
+SLOPE, FULL = pytest.approx(1, abs=0.01), pytest.approx(1, abs=2e-3)
+# Each measure on a line that is the energy, minus it, constant, random, and the energy in ten steps.
+CASES: dict[str, tuple[Callable[[Float], float], Sequence[object]]] = {
+    "global": (
+        lambda v: exact.spearman(v, SHARP),
+        (FULL, pytest.approx(-1, abs=1e-3), NAN, NONE, pytest.approx(0.995, abs=1e-3)),
+    ),
+    "local": (lambda v: exact.local_spearmans(v, SHARP).mean(), (FULL, FULL, NAN, NONE, pytest.approx(0.7, abs=0.2))),
+    "monotone": (lambda v: exact.monotone_rmse(v, SHARP), (LITTLE, LITTLE, EVEN, EVEN, TENTH)),
+    "tau": (
+        lambda v: exact.kendalls(v, SHARP, exact.WHOLE)[0],
+        (pytest.approx(1, abs=4e-3), pytest.approx(-1, abs=4e-3), NAN, NONE, ANY),
+    ),
+    "range": (lambda v: exact.representation_range(v, SHARP), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
+    "seen range": (lambda v: exact.representation_range(v, SHARP, 1e5), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
+    "density": (lambda v: exact.quartile_densities(v, SHARP, segments())[3], (SLOPE, SLOPE, NAN, ANY, ANY)),
+    "range density": (lambda v: exact.range_densities(v, SHARP, segments())[3], (SLOPE, SLOPE, NAN, ANY, ANY)),
+    "bands": (lambda v: exact.fracture(v, SHARP, segments()).spearman.min(), (FULL, FULL, NAN, ANY, ANY)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_measure_at_its_edges(name: str) -> None:
+    measure, expected = CASES[name]
+    energy = SHARP.energy_given_image
+    inputs = (energy, -energy, np.ones(1400), RNG.random(1400), np.floor(10 * energy) / 10)
+    for values, answer in zip(inputs, expected, strict=True):
+        found = measure(values)
+        assert np.isnan(found) if answer is NAN else answer is ANY or found == answer, (name, found, answer)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        measure(np.where(np.arange(1400) == 7, np.nan, energy))
+    assert measure(energy + 3) == pytest.approx(measure(energy), abs=1e-9)  # a shift means nothing
 
 
 def test_a_constant_line_has_no_order() -> None:
