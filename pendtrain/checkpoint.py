@@ -7,12 +7,14 @@ on: weights and BatchNorm statistics, optimiser, position, torch's generator, an
 
 import io
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from pendtrain.recipe import Recipe
 from pendtrain.runs import write_whole
 
 VERSION = 1
@@ -50,9 +52,18 @@ def restore(path: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, id
         raise ValueError(f"checkpoint {path} cannot be read: {reason}; delete it to begin anew") from None
     if found != VERSION:
         raise ValueError(f"checkpoint {path} is of version {found}, expected {VERSION}; delete it to begin anew")
-    if state["identity"] != dict(identity):
+    if _filled(path, state["identity"]) != dict(identity):
         raise ValueError(f"checkpoint {path} is of other settings or data; delete it, or choose another --out")
     encoder.load_state_dict(state["encoder"])
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["generator"])
     return step
+
+
+def _filled(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity as the current version would have written it."""
+    settings = {key: value for key, value in identity.items() if key != "digest"}
+    try:
+        return {**asdict(Recipe.read(settings)), "digest": identity["digest"]}
+    except (ValueError, KeyError) as problem:
+        raise ValueError(f"checkpoint {path}: {problem}; delete it to begin anew") from None

@@ -72,14 +72,16 @@ _HOW = ("device", "precision", "workers", "cache", "logger", "checkpoint_seconds
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
 def cli() -> None:
-    r"""Train encoders of pendulum images, told the energy or not.
+    """Train encoders of pendulum images, told the energy or not.
 
     \b
     pendtrain fit --shards data/vanilla                       contrastive, Fig. 16
     pendtrain fit --shards data/vanilla --method supervised   told the energy
     pendtrain sweep data/* --seeds 5                          both, five seeds each, on every dataset
+    pendtrain sweep data/vanilla* --replicates                both on each replicate of a dataset, its seed for both
+    pendtrain embed runs/vanilla/contrastive-d1/seed-0        again, or of another dataset
     torchrun --nproc-per-node 4 -m pendtrain fit …            one run over four GPUs
-    """
+    """  # noqa: D301 - click wants the character
 
 
 @cli.command()
@@ -91,7 +93,7 @@ def cli() -> None:
 @_how
 @click.option("--print-recipe", is_flag=True, help="Print the settings as TOML and stop.")
 def fit(shards: Path | None, out: Path, recipe_file: Path | None, print_recipe: bool, **options: Any) -> int:
-    """Train one encoder and embed the test split.
+    """Train one encoder; embed the test split, and every image that can occur where the dataset holds them.
 
     The same command again finds its own run: complete, it says so; unfinished, it goes on where it
     stopped. SIGINT, SIGTERM and SIGUSR1 save the state and exit with 128 + the signal's number.
@@ -138,15 +140,24 @@ def _given(recipe_file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
 @cli.command()
 @click.argument("run", type=PATH)
 @click.option("--shards", type=PATH, help="Another dataset.", show_default="the one it was trained on")
-@click.option("--split", type=click.Choice(["train", "test"]), default="test", help="Split to embed.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "test", "population"]),
+    default="test",
+    help="What to embed. population: every image that can occur, once; test writes it too, where there is one.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any.")
 @click.option("--force", is_flag=True, help="Embed again what is there already.")
 def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) -> None:
-    """Embed a split of any dataset with the encoder of RUN, each different image once."""
+    """Embed a split of any dataset with the encoder of RUN, each different image once.
+
+    Files that are there already are left, unless of an older format. A run of an older version gains its
+    population this way: build its dataset anew, then embed it.
+    """
     from pendtrain.embed import embed_run
 
-    path, written = embed_run(run, shards, split, device=device, force=force)
-    click.echo(f"{'wrote' if written else 'already there:'} {path}")
+    for path, written in embed_run(run, shards, split, device=device, force=force):
+        click.echo(f"{'wrote' if written else 'already there:'} {path}")
 
 
 @cli.command()
@@ -155,7 +166,12 @@ def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) 
     "--method", "methods", type=click.Choice(list(METHODS)), multiple=True, default=list(METHODS), help="May repeat."
 )
 @click.option("--dim", "dims", type=int, multiple=True, default=(DEFAULT.dim,), help="May repeat.")
-@click.option("--seeds", default=5, help="Seeds 0 to N - 1.")
+@click.option("--seeds", type=int, show_default="5", help="Training seeds 0 to N - 1, each on every dataset.")
+@click.option(
+    "--replicates",
+    is_flag=True,
+    help="Instead of --seeds: train each dataset once per method, with its own dataset seed as training seed.",
+)
 @_recipe
 @_how
 @click.option("--jobs", default=1, help="Runs side by side on this machine; they share its cores.")
@@ -165,7 +181,8 @@ def sweep(
     paths: tuple[Path, ...],
     methods: tuple[str, ...],
     dims: tuple[int, ...],
-    seeds: int,
+    seeds: int | None,
+    replicates: bool,
     out: Path,
     recipe_file: Path | None,
     jobs: int,
@@ -175,14 +192,24 @@ def sweep(
 ) -> int:
     """Train every dataset in PATHS × method × dim × seed; skip what is complete, go on past failures.
 
+    To compare methods, train them on replicates: fresh data and a fresh training seed each time, both methods on
+    the same. PATHS of equal settings and different dataset seeds are replicates of one another:
+
+    \b
+    pendgen build --variant vanilla --replicates 10
+    pendtrain sweep data/vanilla* --replicates        10 pairs, the first pair first
+
     Exit code 1 where a run failed, with a line naming it.
-    """
+    """  # noqa: D301
     from pendtrain.sweep import estimated_seconds, execute, plan
 
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected 1 or more")
+    if replicates and seeds is not None:
+        raise ValueError(f"seeds is {seeds}, but --replicates takes each dataset's own seed; give one or the other")
     how = _settings(options)
-    planned = plan(paths, out, methods, dims, seeds, _given(recipe_file, options))
+    crossed = None if replicates else 5 if seeds is None else seeds
+    planned = plan(paths, out, methods, dims, crossed, _given(recipe_file, options))
     for entry in planned:
         click.echo(f"{entry.state:<9} {entry.run}")
     waiting = sum(entry.state != "complete" for entry in planned)

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from pendtrain import runs
+from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
 from pendtrain.encoder import Encoder, create
+from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
-from pendtrain.shards import LABELS, Dataset, check_files, open_dataset, read_split
+from pendtrain.shards import LABELS, Dataset, open_dataset, read_split
 
 
 def distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -29,63 +30,107 @@ def distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 @torch.inference_mode()
 def embed(encoder: Encoder, images: NDArray[np.uint8], device: torch.device, batch: int = 1024) -> NDArray[np.float32]:
-    """Embeddings of images (P, T, S, S, 3) uint8: float32 (P, T, d).
+    """Embeddings of images (…, S, S, 3) uint8: float32 (…, d).
 
     The encoder is put into evaluation mode (running BatchNorm statistics), and left in it.
     """
     encoder.eval()
-    flat = images.reshape(-1, *images.shape[2:])
+    flat = images.reshape(-1, *images.shape[-3:])
     first, which = distinct(flat)
     pieces: Iterable[NDArray[np.int64]] = np.array_split(first, max(1, -(-len(first) // batch)))
     parts = [encoder(torch.from_numpy(flat[piece]).to(device)).float().cpu() for piece in pieces]
-    return np.asarray(torch.cat(parts).numpy()[which].reshape(*images.shape[:2], -1), np.float32)
+    return np.asarray(torch.cat(parts).numpy()[which].reshape(*images.shape[:-3], -1), np.float32)
 
 
 def embed_run(
     run: Path, shards: Path | None, split: str, *, device: str = "auto", force: bool = False
-) -> tuple[Path, bool]:
-    """Embed a split of a dataset with a trained run's encoder; returns the file and whether it was written.
+) -> list[tuple[Path, bool]]:
+    """Embed a split of a dataset with a trained run's encoder; returns the files and whether each was written.
 
-    `shards` defaults to the dataset the run was trained on, as recorded. Raises ValueError where the run
-    is not complete, or the dataset's pictures are of another size.
+    `split` is train, test or population; with test goes the population, where the dataset has one. `shards`
+    defaults to the dataset the run was trained on. A file of this content is left as it is, unless `force`d or of an
+    older format. Raises ValueError where the run is not complete, the dataset's pictures are of another size, or it
+    has no population that could be embedded.
     """
-    facts = runs.read_run(run)
-    if facts is None:
+    held = runs.read_run(run)
+    if held is None:
         raise FileNotFoundError(f"{run} holds no run (no run.json)")
+    recipe = runs.recipe_of(run, held)
     if not (run / "encoder.safetensors").is_file():
-        raise ValueError(f"{run} has no encoder yet (status {facts['status']}); finish it with `pendtrain fit`")
-    dataset = open_dataset(shards or Path(facts["dataset"]["directory"]))
-    if dataset.manifest["image_size"] != facts["dataset"]["image_size"]:
+        raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")
+    dataset = open_dataset(shards) if shards else _trained_on(held)
+    if dataset.manifest["image_size"] != held["dataset"]["image_size"]:
         raise ValueError(
             f"{dataset.directory} has pictures of {dataset.manifest['image_size']} pixels, "
-            f"expected {facts['dataset']['image_size']} as in training"
+            f"expected {held['dataset']['image_size']} as in training"
         )
-    path = runs.embeddings_path(run, dataset, split)
-    if path.is_file() and not force and runs.embedded_digest(path) == dataset.digest:
-        return path, False
-    check_files(dataset)
-    place = choose_device(device)
-    recipe = Recipe(**facts["recipe"])
-    encoder = create(recipe.dim, recipe.seed)
-    encoder.resnet.load_state_dict(load_weights(run / "encoder.safetensors"))
-    write_embeddings(run, encoder.to(place), recipe, facts["dataset"], dataset, split, place)
-    return path, True
+    paths = {each: embedding_file.path_of(run, dataset, each) for each in splits_to_embed(dataset, split)}
+    wanted = [each for each, path in paths.items() if force or not embedding_file.is_there(path, dataset, each)]
+    if wanted:
+        check_dataset(dataset)
+        place = choose_device(device)
+        encoder = create(recipe.dim, recipe.seed)
+        encoder.resnet.load_state_dict(load_weights(run / "encoder.safetensors"))
+        held = _with_settings(held, dataset)
+        for each in wanted:
+            write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place)
+    return [(path, each in wanted) for each, path in paths.items()]
+
+
+def splits_to_embed(dataset: Dataset, split: str) -> tuple[str, ...]:
+    """The split, and beside a test split the population where there is one. Raises ValueError where it is missing."""
+    if split == "population" and dataset.population is None:
+        raise ValueError(f"{dataset.directory} has no population: {why_none(dataset)}")
+    return ("test", "population") if split == "test" and dataset.population is not None else (split,)
+
+
+def _trained_on(held: Mapping[str, Any]) -> Dataset:
+    """The dataset a run was trained on: the newest version beside it of the same content, else where it was.
+
+    Raises FileNotFoundError or ValueError where it is there no longer.
+    """
+    recorded = Path(held["dataset"]["directory"])
+    try:
+        newest = open_dataset(recorded.parent)
+    except (OSError, ValueError):
+        return open_dataset(recorded)
+    return newest if newest.digest == held["dataset"]["digest"] else open_dataset(recorded)
+
+
+def _with_settings(held: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """The content of `run.json`; of version 1 completed by what its dataset says, where that can be had.
+
+    Taken from `dataset`, or from where the run was trained, but only from data of the recorded digest.
+    """
+    if held["format_version"] > 1:
+        return held
+    try:
+        found = dataset if dataset.digest == held["dataset"]["digest"] else _trained_on(held)
+    except (OSError, ValueError, KeyError):
+        return held
+    if found.digest != held["dataset"]["digest"]:
+        return held
+    return {**held, "dataset": {**runs.dataset_facts(found), **held["dataset"]}}
 
 
 def write_embeddings(
     run: Path,
     encoder: Encoder,
     recipe: Recipe,
-    trained_on: Mapping[str, Any],
+    held: Mapping[str, Any],
     dataset: Dataset,
     split: str,
     device: torch.device,
 ) -> None:
-    """Embed a split and write it, with its labels, into the run directory."""
-    records = read_split(dataset, split, ("image", *LABELS))
-    embedding = embed(encoder, records.pop("image"), device)
-    attributes = {**runs.data_attributes(dataset, split), **runs.train_attributes(trained_on, recipe)}
-    runs.write_embeddings(runs.embeddings_path(run, dataset, split), embedding, records, attributes)
+    """Embed a split or the population and write it, with its labels, into the run that `held` describes."""
+    if split == "population":
+        columns = read_population(dataset)
+    else:
+        columns = read_split(dataset, split, ("image", *LABELS))
+        columns |= embedding_file.examples(columns["image"], columns["energy"], columns["time"])
+    columns = {"embedding": embed(encoder, columns.pop("image"), device), **columns}
+    attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe)
+    embedding_file.write(embedding_file.path_of(run, dataset, split), columns, attributes)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

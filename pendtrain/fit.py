@@ -1,37 +1,31 @@
 """One training run, top to bottom: dataset → pairs → encoder → run directory."""
 
 import math
-import os
-import platform
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors.torch import save as serialised
 
 from pendtrain import checkpoint, runs
 from pendtrain.device import choose_device, choose_precision, resident
 from pendtrain.distributed import World, world
-from pendtrain.embed import write_embeddings
+from pendtrain.embed import splits_to_embed, write_embeddings
 from pendtrain.encoder import Encoder, create
 from pendtrain.loader import pair_loader
 from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import objective_of
-from pendtrain.recipe import Recipe, differences, learning_rate
-from pendtrain.shards import Dataset, check_files, images_of, open_dataset, read_split
+from pendtrain.population import check_dataset
+from pendtrain.recipe import Recipe, learning_rate
+from pendtrain.run import alone, facts, go_on, held_run, now
+from pendtrain.shards import Dataset, images_of, open_dataset, read_split
 
-# What may differ when a run goes on, but then its numbers may differ in the last bits.
-_BITWISE = ("device", "precision", "threads", "world", "packages")
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
@@ -103,25 +97,28 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
     precision = choose_precision(settings.precision, device)
     dataset = open_dataset(shards)
     run = runs.directory(out, dataset.name, recipe)
-    held = runs.read_run(run)
-    if held is not None:
-        _refuse_other(run, held, recipe, dataset)
-        if held["status"] == "complete":
-            return run, False
+    if _complete(held_run(run, recipe, dataset)):
+        return run, False
     with world(device) as here:
         if device.type == "cuda":
             device = torch.device("cuda", here.local)
         run.mkdir(parents=True, exist_ok=True)
-        with _alone(run) if here.rank == 0 else nullcontext():
-            check_files(dataset)
-            facts = _facts(recipe, dataset, device, precision, here)
-            state = State(run, recipe, dataset, settings, here, device, facts)
-            _warn_of_changes(held, state)
+        with alone(run) if here.rank == 0 else nullcontext():
+            held = held_run(run, recipe, dataset)
+            if here.any(_complete(held)):  # by another process, while this one came to the lock
+                return run, False
+            check_dataset(dataset)
+            state = State(run, recipe, dataset, settings, here, device, facts(recipe, dataset, device, precision, here))
+            go_on(run, held, state.facts, state.leads)
             encoder = _train(state, precision)
             if here.rank == 0:
                 _save(state, encoder)
             here.wait()
     return run, True
+
+
+def _complete(held: dict[str, Any] | None) -> bool:
+    return held is not None and held["status"] == "complete"
 
 
 def _train(state: State, precision: torch.dtype) -> Encoder:
@@ -202,26 +199,13 @@ def _stop(state: State, step: int, total: int) -> None:
 
 
 def _save(state: State, encoder: Encoder) -> None:
-    """Write the encoder and the embeddings of the test split; then, and only then, the run is complete."""
+    """Write the encoder and the embeddings of test split and population; only then is the run complete."""
     weights = {name: value.cpu().contiguous() for name, value in encoder.resnet.state_dict().items()}
     runs.write_whole(state.run / "encoder.safetensors", serialised(weights))
-    trained_on = state.facts["dataset"]
-    write_embeddings(state.run, encoder, state.recipe, trained_on, state.dataset, "test", state.device)
-    state.write("complete", ended=_now())
+    for split in splits_to_embed(state.dataset, "test"):
+        write_embeddings(state.run, encoder, state.recipe, state.facts, state.dataset, split, state.device)
+    state.write("complete", ended=now())
     (state.run / "checkpoint.pt").unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(run: Path) -> Iterator[None]:
-    lock = FileLock(run / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(f"another process is training {run}; wait for it, or choose another --seed or --out") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -236,45 +220,3 @@ def _signals_noted(state: State) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _refuse_other(run: Path, held: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
-    found = {**held["recipe"], "dataset digest": held["dataset"]["digest"]}
-    wrong = differences(found, {**asdict(recipe), "dataset digest": dataset.digest})
-    if wrong:
-        raise ValueError(f"{run} holds a run with {wrong[0]}; choose another --out")
-
-
-def _warn_of_changes(held: dict[str, Any] | None, state: State) -> None:
-    before = (held or {}).get("environment", {})
-    changed = [key for key in _BITWISE if before and before.get(key) != state.facts["environment"].get(key)]
-    if changed and state.leads and (state.run / "checkpoint.pt").exists():
-        now = state.facts["environment"]
-        said = ", ".join(f"{key} was {before.get(key)}, is {now.get(key)}" for key in changed)
-        print(f"going on elsewhere ({said}): the last bits may differ from an uninterrupted run", file=sys.stderr)
-
-
-def _facts(
-    recipe: Recipe, dataset: Dataset, device: torch.device, precision: torch.dtype, here: World
-) -> dict[str, Any]:
-    environment = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "device_type": device.type,
-        "precision": str(precision).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "world": here.size,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},
-    }
-    return {
-        "recipe": asdict(recipe),
-        "label": recipe.label,
-        "dataset": runs.dataset_facts(dataset),
-        "environment": environment,
-        "began": _now(),
-    }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,14 +2,18 @@
 
 Protocols: `paper` as the text says; `original` as the authors' program did where that differs: pairs are
 drawn with replacement, so both views may be one image, and supervised training sees the first view only.
+
+The recipe may grow. A setting that is added later is declared with the value that reproduces the runs from before
+it existed, `field(default=…, metadata={"before": …})`: `Recipe.read` fills it in, and a label leaves it out, so
+that those runs keep their directory whatever the default becomes.
 """
 
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 # Where each method's objective is; a new one is a function anywhere and its line here.
 METHODS = {
@@ -27,7 +31,8 @@ ONLY_FOR = {"similarity": "contrastive", "temperature": "contrastive", "decouple
 class Recipe:
     """The scientific settings of a run: equal recipes on equal data are the same experiment.
 
-    Raises ValueError on construction, naming the setting, its value and what was expected.
+    Numbers are normalised, so that 1 and 1.0, or 0.0 and -0.0, are one temperature. Raises ValueError on
+    construction, naming the setting, its value and what was expected.
     """
 
     method: str = "contrastive"
@@ -60,10 +65,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            kinds = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}[type(field.default)]
-            if not isinstance(value, kinds) or (isinstance(value, bool) and field.default is not False):
-                raise ValueError(f"{field.name} is {value!r}, expected {type(field.default).__name__}")
+            object.__setattr__(self, field.name, _normalised(field, getattr(self, field.name)))
         checks = (
             ("method", self.method in METHODS, " or ".join(METHODS)),
             ("dim", 1 <= self.dim <= 4096, "1 to 4096"),
@@ -84,17 +86,48 @@ class Recipe:
         for name, ok, expected in checks:
             if not ok:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {expected}")
+        unset = {field.name: (field.default, field.metadata.get("before", field.default)) for field in fields(self)}
         for name, method in ONLY_FOR.items():
-            if method != self.method and getattr(self, name) != getattr(Recipe, name):
+            if method != self.method and getattr(self, name) not in unset[name]:
                 raise ValueError(f"{name} is {getattr(self, name)}, which only {method} training looks at")
+
+    @classmethod
+    def read(cls, recorded: Mapping[str, Any]) -> Self:
+        """The recipe of a run from the settings it recorded, whichever version of this program wrote them.
+
+        Settings that did not exist then get the value that reproduces the run. Raises ValueError where a setting is
+        unknown, which only a newer version can have written, or missing though every version had it.
+        """
+        known = {field.name: field for field in fields(cls)}
+        unknown = [name for name in recorded if name not in known]
+        if unknown:
+            raise ValueError(f"recipe sets {unknown[0]}, which this version does not know; the run is of a newer one")
+        older = {name: field.metadata["before"] for name, field in known.items() if "before" in field.metadata}
+        missing = [name for name in known if name not in recorded and name not in older]
+        if missing:
+            raise ValueError(f"recipe lacks {missing[0]}, expected {', '.join(known)}")
+        return cls(**{**older, **recorded})
 
     @property
     def label(self) -> str:
-        """Directory name of the method: `contrastive-d1`, then whatever differs from the defaults."""
-        shown = [f.name for f in fields(self) if f.name not in ("method", "dim", "seed")]
-        differing = [(name, getattr(self, name)) for name in shown if getattr(self, name) != getattr(Recipe, name)]
+        """Directory name of the method: `contrastive-d1`, then whatever differs from the defaults of version 1."""
+        shown = [field for field in fields(self) if field.name not in ("method", "dim", "seed")]
+        plain = {field.name: field.metadata.get("before", field.default) for field in shown}
+        differing = [(name, getattr(self, name)) for name, usual in plain.items() if getattr(self, name) != usual]
         parts = [name if value is True else f"{name}-{value}" for name, value in differing]
         return "-".join([f"{self.method}-d{self.dim}", *parts]).replace("_", "-")
+
+
+def _normalised(field: Field[Any], value: Any) -> Any:
+    """The value as the type of the setting's default has it; a whole number will do for a float."""
+    kind = type(field.default)
+    fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{field.name} is {value!r}, expected {kind.__name__}")
+    try:
+        return float(value) + 0.0 if kind is float else value  # -0.0 + 0.0 is 0.0
+    except OverflowError:
+        raise ValueError(f"{field.name} is {value!r}, expected a number that a float can hold") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,60 +1,62 @@
-"""The run directory, format "pendulum-run" version 1, and the embeddings file. This is their specification.
+"""The run directory, format "pendulum-run" version 2. This is its specification.
 
     runs/<dataset name>/<label>/seed-<n>/
-        run.json              format, format_version, status, recipe, dataset, environment, times
+        run.json              format, format_version, status, recipe, label, dataset, environment, times
         metrics.csv           step, epoch, loss, learning_rate, gradient_norm, images_per_second
         checkpoint.pt         latest full state while the run is not complete; see checkpoint.py
         encoder.safetensors   state_dict of torchvision.models.resnet18(num_classes=dim)
-        embeddings/<dataset name>-<split>.h5
+        embeddings/           <dataset name>-<split>.h5; see embedding_file.py
 
 `status` is `running`, `stopped` (by a signal), `complete` or `failed` (then `reason` says why).
 `run.json` says `complete` only when everything else stands. A directory without it is not a run.
 
-An embeddings file, format "pendulum-embedding" version 1, is HDF5 with root datasets
+`recipe` holds every setting by name; one that is missing did not exist when the run began (`Recipe.read`).
+`dataset` holds what the encoder is trained on: name, variant, parameters, protocol, seed, gaps, image_size, bob_size,
+time_gap, antialias, energy_range, content_version; of the training split time_range, pendulums and images; digest
+and directory. `environment` holds device, device_type, precision ("float32" or "bfloat16"), threads, cores, world,
+python, packages; where a run went on elsewhere, `mixed` names those that changed under way.
 
-    embedding   float32 (P, T, d)   and, copied from the shards as they are: energy float64 (P),
-    time float64 (P, T), angle float64 (P, T, 2), visible bool (P, T, 2),
-    energy_given_image float64 (P, T), index int64 (P)
-
-and root attributes `format`, `format_version`, `data_*` (what was embedded) and `train_*` (what the
-encoder had seen). Lists and mappings are JSON strings:
-    data_name, data_variant, data_parameters, data_protocol, data_seed, data_split, data_digest,
-    data_energy_law, data_energy_bands; train_name, train_variant, train_parameters, train_protocol,
-    train_data_seed, train_digest, train_gaps, train_method, train_dim, train_seed, train_label, train_recipe.
-Only `embedding`, `energy` and the format attributes are needed to score a file.
+Version 1 lacked bob_size, time_gap, antialias, energy_range, time_range, pendulums and images in `dataset`, and
+`mixed`. Its runs go on, as version 2. It named directories by settings as they were typed: `temperature-1` where a
+recipe file said 1; such a directory is found again.
 """
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
-from numpy.typing import NDArray
-
-from pendtrain.recipe import Recipe
+from pendtrain.recipe import Recipe, differences
 from pendtrain.shards import Dataset
 
-FORMAT, FORMAT_VERSION = "pendulum-run", 1
-EMBEDDING_FORMAT, EMBEDDING_VERSION = "pendulum-embedding", 1
+FORMAT, FORMAT_VERSION = "pendulum-run", 2
 METRICS = ("step", "epoch", "loss", "learning_rate", "gradient_norm", "images_per_second")
+_SETTINGS = (
+    *("name", "variant", "parameters", "protocol", "seed", "gaps"),
+    *("image_size", "bob_size", "time_gap", "antialias", "energy_range", "content_version"),
+)
+_OF_SPLIT = ("time_range", "pendulums", "images")
 
 
 def directory(out: Path, dataset_name: str, recipe: Recipe) -> Path:
     """Where the run of a recipe on a dataset lives: a function of the scientific settings alone."""
-    return out / dataset_name / recipe.label / f"seed-{recipe.seed}"
+    parts = recipe.label.split("-")
+    spellings = product(*[(part, part[:-2]) if part.endswith(".0") else (part,) for part in parts])
+    places = [out / dataset_name / "-".join(spelling) / f"seed-{recipe.seed}" for spelling in spellings]
+    return next((place for place in places if (place / "run.json").is_file()), places[0])
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write to a temporary name in the same folder, flush to disk, rename. Raises OSError naming `path`.
+    """Write to a temporary name of its own in the same folder, flush to disk, rename. Raises OSError naming `path`.
 
     Everything is serialised in memory first: the libraries themselves meet a full disk with a crash or
     an error of their own kind.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -68,7 +70,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_run(run: Path, content: Mapping[str, Any]) -> None:
-    """Write `run.json` whole or not at all."""
+    """Write `run.json` whole or not at all, as the current version."""
     text = json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, **content}, indent=2)
     write_whole(run / "run.json", (text + "\n").encode())
 
@@ -81,80 +83,31 @@ def read_run(run: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = (content["format"], content["format_version"])
-        _ = content["status"], content["recipe"], content["dataset"]["digest"]
+        _ = content["status"], content["recipe"]
+        _ = [content["dataset"][key] for key in ("digest", "directory", "image_size")]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{path} is not a run description: {problem!r}") from None
-    if found != (FORMAT, FORMAT_VERSION):
-        raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}")
+    if found not in [(FORMAT, version) for version in range(1, FORMAT_VERSION + 1)]:
+        raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} 1 to {FORMAT_VERSION}; update")
     return dict(content)
 
 
-def write_embeddings(
-    path: Path, embedding: NDArray[np.float32], labels: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
-) -> None:
-    """Write an embeddings file whole or not at all; see the module's docstring for the format."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
-        for name, column in {"embedding": embedding, **labels}.items():
-            file.create_dataset(name, data=column, track_times=False)
-        file.attrs["format"], file.attrs["format_version"] = EMBEDDING_FORMAT, EMBEDDING_VERSION
-        for key, value in attributes.items():
-            file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
-        file.flush()
-        content = file.id.get_file_image()
-    write_whole(path, content)
+def recipe_of(run: Path, held: Mapping[str, Any]) -> Recipe:
+    """The recipe of a run, whichever version wrote it. Raises ValueError naming the run where it is of a newer one."""
+    try:
+        return Recipe.read(held["recipe"])
+    except (ValueError, TypeError) as problem:
+        raise ValueError(f"{run / 'run.json'}: {problem}") from None
 
 
-def data_attributes(dataset: Dataset, split: str) -> dict[str, Any]:
-    """What was embedded, as `data_*` attributes."""
-    manifest = dataset.manifest
-    return {
-        "data_name": dataset.name,
-        "data_variant": manifest["variant"],
-        "data_parameters": manifest["parameters"],
-        "data_protocol": manifest["protocol"],
-        "data_seed": manifest["seed"],
-        "data_split": split,
-        "data_digest": dataset.digest,
-        "data_energy_law": manifest["splits"][split]["energy_law"],
-        "data_energy_bands": manifest["splits"][split]["energy_bands"],
-    }
+def differing(run: Path, held: Mapping[str, Any], recipe: Recipe, dataset: Dataset) -> list[str]:
+    """Settings and data in which the run that is there is another than the one wanted, as `key: held, wanted`."""
+    found = {**asdict(recipe_of(run, held)), "dataset digest": held["dataset"]["digest"]}
+    return differences(found, {**asdict(recipe), "dataset digest": dataset.digest})
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:
-    """What `run.json` keeps of the dataset a run was trained on."""
-    kept = ("name", "variant", "parameters", "protocol", "seed", "gaps", "image_size", "content_version")
-    facts = {key: dataset.manifest[key] for key in kept}
+    """What `run.json` keeps of the dataset a run is trained on."""
+    train = dataset.manifest["splits"]["train"]
+    facts = {key: dataset.manifest[key] for key in _SETTINGS} | {key: train[key] for key in _OF_SPLIT}
     return {**facts, "digest": dataset.digest, "directory": str(dataset.directory.resolve())}
-
-
-def embeddings_path(run: Path, dataset: Dataset, split: str) -> Path:
-    """Where the embeddings of a split go."""
-    return run / "embeddings" / f"{dataset.name}-{split}.h5"
-
-
-def embedded_digest(path: Path) -> str:
-    """Content digest of the dataset an embeddings file is of; empty where the file cannot say."""
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("data_digest", ""))
-    except OSError:
-        return ""
-
-
-def train_attributes(dataset: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """What the encoder had seen, as `train_*` attributes; `dataset` as `dataset_facts` gives it."""
-    return {
-        "train_name": dataset["name"],
-        "train_variant": dataset["variant"],
-        "train_parameters": dataset["parameters"],
-        "train_protocol": dataset["protocol"],
-        "train_data_seed": dataset["seed"],
-        "train_digest": dataset["digest"],
-        "train_gaps": dataset["gaps"],
-        "train_method": recipe.method,
-        "train_dim": recipe.dim,
-        "train_seed": recipe.seed,
-        "train_label": recipe.label,
-        "train_recipe": asdict(recipe),
-    }

@@ -1,8 +1,9 @@
 """Opens a dataset directory, checks it against its manifest, reads a split into NumPy arrays.
 
-Reads format "pendulum-dataset" version 1: a directory with `dataset.json` and shards. In an HDF5 shard
+Reads format "pendulum-dataset" versions 1 and 2: a directory with `dataset.json` and shards. In an HDF5 shard
 every root dataset is a field, pendulums first; in a tar shard a pendulum is `<key>.image.npy` and
-`<key>.json`. The manifest's `fields` say what they mean.
+`<key>.json`. The manifest's `fields` say what they mean. Version 2 may also hold every image that can occur; see
+population.py.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORMAT = "pendulum-dataset"
-FORMAT_VERSION = 1
+FORMAT_VERSIONS = (1, 2)
 LABELS = ("energy", "time", "angle", "visible", "energy_given_image", "index")
 
 
@@ -46,6 +47,12 @@ class Dataset:
         found = [shard for shard in self.manifest["shards"] if shard["split"] == split]
         return sorted(found, key=lambda shard: int(shard["first"]))
 
+    @property
+    def population(self) -> Mapping[str, Any] | None:
+        """Manifest entry of the file of every image that can occur; None where the dataset has none."""
+        entry: Mapping[str, Any] | None = self.manifest.get("population")
+        return entry
+
 
 def open_dataset(path: Path) -> Dataset:
     """The dataset at `path`: its directory, or the folder of its versions (the newest complete one).
@@ -59,17 +66,25 @@ def open_dataset(path: Path) -> Dataset:
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         found = (manifest["format"], manifest["format_version"])
-        if found == (FORMAT, FORMAT_VERSION):
-            _ = manifest["name"], manifest["splits"], manifest["digest"]["content"], manifest["image_size"]
-            _ = [(s["file"], s["split"], s["first"], s["records"], s["bytes"], s["sha256"]) for s in manifest["shards"]]
+        known = found[0] == FORMAT and found[1] in FORMAT_VERSIONS
+        if known:
+            _look_through(manifest)
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{manifest_path} is not a dataset manifest: {problem!r}") from None
-    if found != (FORMAT, FORMAT_VERSION):
+    if not known:
         raise ValueError(
-            f"{manifest_path} says format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}; "
-            "rebuild the dataset or update"
+            f"{manifest_path} says format {found[0]} {found[1]}, expected {FORMAT} "
+            f"{' or '.join(map(str, FORMAT_VERSIONS))}; rebuild the dataset or update"
         )
     return Dataset(directory, manifest)
+
+
+def _look_through(manifest: Mapping[str, Any]) -> None:
+    """Touch what every manifest holds. Raises KeyError or TypeError where it is not there."""
+    _ = manifest["name"], manifest["splits"], manifest["digest"]["content"], manifest["image_size"]
+    _ = [(s["file"], s["split"], s["first"], s["records"], s["bytes"], s["sha256"]) for s in manifest["shards"]]
+    if manifest["format_version"] > 1 and manifest["population"] is not None:
+        _ = [manifest["population"][key] for key in ("file", "images", "bins", "left_out", "bytes", "sha256", "digest")]
 
 
 def _newest(path: Path) -> Path:
@@ -87,17 +102,28 @@ def _newest(path: Path) -> Path:
 
 
 def check_files(dataset: Dataset) -> None:
-    """Compare every shard's size and SHA-256 with the manifest; raises ValueError naming the first bad one."""
+    """Compare size and SHA-256 of every shard and of the population with the manifest.
+
+    Raises FileNotFoundError or ValueError naming the first bad one.
+    """
     for shard in dataset.manifest["shards"]:
-        path = dataset.directory / _plain(shard["file"])
-        if not path.is_file():
-            raise FileNotFoundError(f"shard {path} is missing, expected {shard['bytes']} bytes")
-        if path.stat().st_size != shard["bytes"]:
-            raise ValueError(f"shard {path} has {path.stat().st_size} bytes, expected {shard['bytes']}")
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != shard["sha256"]:
-            raise ValueError(f"shard {path} was changed: SHA-256 {found[:12]}…, expected {shard['sha256'][:12]}…")
+        check_file(dataset, shard, "shard")
+    if dataset.population is not None:
+        check_file(dataset, dataset.population, "population")
+
+
+def check_file(dataset: Dataset, entry: Mapping[str, Any], kind: str) -> Path:
+    """Compare a file with its manifest entry; returns its path. `kind` says in errors what it is."""
+    path = dataset.directory / plain(entry["file"])
+    if not path.is_file():
+        raise FileNotFoundError(f"{kind} {path} is missing, expected {entry['bytes']} bytes")
+    if path.stat().st_size != entry["bytes"]:
+        raise ValueError(f"{kind} {path} has {path.stat().st_size} bytes, expected {entry['bytes']}")
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry["sha256"]:
+        raise ValueError(f"{kind} {path} was changed: SHA-256 {found[:12]}…, expected {entry['sha256'][:12]}…")
+    return path
 
 
 def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -107,7 +133,7 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
     """
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in fields}
     for shard in split_shards(dataset, split):
-        path = dataset.directory / _plain(shard["file"])
+        path = dataset.directory / plain(shard["file"])
         read = _read_tar if path.suffix == ".tar" else _read_hdf5
         try:
             columns = read(path, fields, dataset.manifest["fields"])
@@ -182,7 +208,7 @@ class DiskImages:
     def __init__(self, dataset: Dataset, split: str) -> None:
         self.shape = image_shape(dataset, split)
         shards = split_shards(dataset, split)
-        self.paths = [dataset.directory / _plain(shard["file"]) for shard in shards]
+        self.paths = [dataset.directory / plain(shard["file"]) for shard in shards]
         self.first = np.array([shard["first"] for shard in shards])
         self.offsets = [
             [(start, start + size) for suffix, start, size in _members(path) if suffix == "image.npy"]
@@ -226,8 +252,8 @@ def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | D
     return image
 
 
-def _plain(name: str) -> str:
-    """A shard's file name, refused where it would leave the dataset's directory."""
+def plain(name: str) -> str:
+    """The name of a file in the manifest, refused where it would leave the dataset's directory."""
     if name != Path(name).name or name in ("", ".", ".."):
-        raise ValueError(f"shard file is {name!r}, expected a plain file name")
+        raise ValueError(f"file in the manifest is {name!r}, expected a plain file name")
     return name

@@ -1,20 +1,32 @@
-"""Many runs: every dataset × method × dim × seed, planned first, then one after another or side by side."""
+"""Many runs, planned first, then one after another or side by side.
 
+Either crossed, every dataset × method × dim × seed; or by replicate: datasets of equal settings and different seeds
+are replicates of one another, and each is trained with its own dataset seed as training seed, every method on it. A
+replicate is then a fresh draw of everything, and the unit that statistics count.
+"""
+
+import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from itertools import product
+from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any
 
 from pendtrain import runs
 from pendtrain.recipe import ONLY_FOR, Recipe
-from pendtrain.shards import image_shape, open_dataset
+from pendtrain.shards import Dataset, image_shape, open_dataset
 
 ASSUMED_SPEED = 1000.0  # images/s at 32 pixels, where no finished run tells better
 _STATES = {"complete": "complete", "running": "to go on", "stopped": "to go on", "failed": "to go on"}
+# What makes two datasets the same but for their seeds; neither names, containers nor the order of splits do.
+_CONDITION = (
+    *("variant", "parameters", "protocol", "image_size", "bob_size", "time_gap", "antialias"),
+    *("energy_range", "gaps", "splits"),
+)
+Paths = list[tuple[Path, Dataset]]
 
 
 @dataclass(frozen=True)
@@ -52,31 +64,64 @@ def plan(
     out: Path,
     methods: Sequence[str],
     dims: Sequence[int],
-    seeds: int,
+    seeds: int | None,
     settings: dict[str, Any],
 ) -> list[Planned]:
-    """The runs a sweep asks for, in order: seeds outermost, so that every condition has one early.
+    """The runs a sweep asks for, in order: seeds or replicates outermost, so that every condition has one early.
 
-    Files among `paths` are passed over. Settings that only one method looks at go to that method alone.
-    Raises ValueError where nothing is left, or a dataset or setting is refused.
+    `seeds` is a number to cross with all datasets, or None to train each replicate with its own seed. Files among
+    `paths` are passed over. Settings that only one method looks at go to that method alone. Raises ValueError where
+    nothing is left, a dataset or setting is refused, or two paths come to the same run or the same replicate.
     """
     folders = [path for path in paths if path.is_dir() or not path.exists()]
     if not folders:
         raise ValueError(f"no dataset directory among {', '.join(map(str, paths))}")
-    if seeds < 1:
+    if seeds is not None and seeds < 1:
         raise ValueError(f"seeds is {seeds}, expected 1 or more")
     datasets = [(path, open_dataset(path)) for path in folders]
-    planned = []
-    for seed, (path, dataset), method, dim in product(range(seeds), datasets, methods, dims):
+    if seeds is None:
+        drawn = [(int(dataset.manifest["seed"]), path, dataset) for path, dataset in by_replicate(datasets)]
+    else:
+        drawn = [(seed, path, dataset) for seed, (path, dataset) in product(range(seeds), datasets)]
+    planned: dict[Path, Planned] = {}
+    for (seed, path, dataset), method, dim in product(drawn, methods, dims):
         own = {key: value for key, value in settings.items() if ONLY_FOR.get(key, method) == method}
         recipe = Recipe(**{**own, "method": method, "dim": dim, "seed": seed})
-        run = runs.directory(out, dataset.name, recipe)
-        held = runs.read_run(run)
-        state = _STATES.get(held["status"], "new") if held else "new"
-        pendulums = image_shape(dataset, "train")[0]
-        images = 2 * recipe.batch * recipe.epochs * (pendulums // recipe.batch)
-        planned.append(Planned(path.resolve(), recipe, out.resolve(), run, state, images))
-    return planned
+        entry = _planned(path, dataset, recipe, out)
+        if entry.run in planned:
+            raise ValueError(f"{planned[entry.run].shards} and {entry.shards} would both be trained into {entry.run}")
+        planned[entry.run] = entry
+    return list(planned.values())
+
+
+def by_replicate(datasets: Paths) -> Paths:
+    """Datasets in the order of replicates: the first of every condition, by seed, then the second, and so on.
+
+    Raises ValueError where two are of the same seed and settings: a replicate must not count twice.
+    """
+    conditions: dict[str, dict[int, tuple[Path, Dataset]]] = {}
+    for path, dataset in datasets:
+        seen = conditions.setdefault(_condition(dataset.manifest), {})
+        seed = int(dataset.manifest["seed"])
+        if seed in seen:
+            raise ValueError(f"{seen[seed][0]} and {path} are the same replicate (seed {seed}), expected one of them")
+        seen[seed] = path, dataset
+    ordered = [[seen[seed] for seed in sorted(seen)] for seen in conditions.values()]
+    return [entry for replicate in zip_longest(*ordered) for entry in replicate if entry is not None]
+
+
+def _condition(manifest: Mapping[str, Any]) -> str:
+    return json.dumps({key: manifest.get(key) for key in _CONDITION}, sort_keys=True)
+
+
+def _planned(path: Path, dataset: Dataset, recipe: Recipe, out: Path) -> Planned:
+    run = runs.directory(out, dataset.name, recipe)
+    held = runs.read_run(run)
+    state = _STATES.get(held["status"], "new") if held else "new"
+    if held and runs.differing(run, held, recipe, dataset):
+        state = "refused"  # by `fit`, which says why
+    images = 2 * recipe.batch * recipe.epochs * (image_shape(dataset, "train")[0] // recipe.batch)
+    return Planned(path.resolve(), recipe, out.resolve(), run, state, images)
 
 
 def estimated_seconds(planned: Sequence[Planned], jobs: int) -> tuple[float, str]:

@@ -2,7 +2,8 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
+from pendtrain import fit as fitting
 from pendtrain.embed import distinct, embed
 from pendtrain.encoder import create
 from pendtrain.fit import Settings, TrainingFailed, fit
 from pendtrain.recipe import Recipe
+from pendtrain.runs import directory
 from pendtrain.shards import check_files, open_dataset, read_split
 
 Outcome = tuple[int, str, str]
@@ -30,7 +33,7 @@ def sha(path: Path) -> str:
 def test_run_directory_holds_what_its_specification_says(small_run: Path) -> None:
     assert small_run.parts[-3:] == ("vanilla", "contrastive-d1-epochs-2-batch-16", "seed-0")
     run = json.loads((small_run / "run.json").read_text())
-    assert (run["format"], run["format_version"], run["status"]) == ("pendulum-run", 1, "complete")
+    assert (run["format"], run["format_version"], run["status"]) == ("pendulum-run", 2, "complete")
     assert run["recipe"]["epochs"] == 2
     with open(small_run / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -107,6 +110,31 @@ def test_same_command_finds_its_own_run(small: Path, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_a_run_that_another_process_finishes_first_is_not_trained_again(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status is read again under the lock."""
+    finished, _ = fit(small, TINY, tmp_path / "one", Settings(quiet=True))
+    alone = fitting.alone
+
+    @contextmanager
+    def overtaken(run: Path) -> Iterator[None]:
+        shutil.copytree(finished, run, dirs_exist_ok=True)
+        with alone(run):
+            yield
+
+    monkeypatch.setattr(fitting, "alone", overtaken)
+    assert fit(small, TINY, tmp_path / "two", Settings(quiet=True))[1] is False
+
+
+def test_strays_of_a_killed_process_are_cleared(small: Path, tmp_path: Path) -> None:
+    run = directory(tmp_path, "vanilla", TINY)
+    run.mkdir(parents=True)
+    (run / ".checkpoint.pt.123-abc.tmp").write_bytes(b"half of it")
+    fit(small, TINY, tmp_path, Settings(quiet=True))
+    assert not list(run.rglob("*.tmp"))
+
+
 def test_supervised_learns_energies_that_it_is_told(small: Path, tmp_path: Path) -> None:
     run, _ = fit(
         small,
@@ -164,8 +192,9 @@ def test_dataset_must_be_whole(small: Path, tmp_path: Path, refused: Callable[..
     check_files(open_dataset(copy))
     manifest = copy / "dataset.json"
     text = manifest.read_text()
-    manifest.write_text(text.replace('"format_version": 1', '"format_version": 2'))
-    assert "pendulum-dataset 2, expected pendulum-dataset 1" in error(copy)
+    version = json.loads(text)["format_version"]
+    manifest.write_text(text.replace(f'"format_version": {version}', '"format_version": 3'))
+    assert "pendulum-dataset 3, expected pendulum-dataset 1 or 2" in error(copy)
     manifest.write_text(text.replace('"train-00001-of-00004.h5"', '"../train-00001-of-00004.h5"'))
     assert "expected a plain file name" in error(copy)
     manifest.write_text("[]")

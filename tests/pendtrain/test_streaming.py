@@ -59,18 +59,18 @@ def test_one_encoder_whatever_the_container_and_the_cache(small: Path, tar: Path
 def test_embed_another_dataset_and_the_training_split(small: Path, small_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     other, _ = build(Dataset(Cropping(0.6), pendulums=12, images=3), tmp_path, quiet=True)
-    path, written = embed_run(run, other, "train")
+    ((path, written),) = embed_run(run, other, "train")
     assert written
     assert path == run / "embeddings" / "cropping-0.6-train.h5"
-    assert embed_run(run, other, "train") == (path, False)
+    assert embed_run(run, other, "train") == [(path, False)]
     with h5py.File(path) as file:
         assert file["embedding"].shape == (12, 3, 1)
         assert (file.attrs["data_variant"], file.attrs["train_variant"]) == ("cropping", "vanilla")
         blank = ~file["visible"][()].any(axis=2)
         assert len(np.unique(file["embedding"][()][blank])) == 1  # blank images are one image
-    path, _ = embed_run(run, None, "train")
+    ((path, _),) = embed_run(run, None, "train")
     assert path.name == "vanilla-train.h5"
-    again, _ = embed_run(run, None, "test", force=True)
+    (again, _), *_ = embed_run(run, None, "test", force=True)
     with h5py.File(again) as one, h5py.File(small_run / "embeddings" / "vanilla-test.h5") as two:
         assert np.array_equal(one["embedding"][()], two["embedding"][()])
 

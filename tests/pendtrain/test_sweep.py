@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import subprocess
@@ -49,6 +50,61 @@ def test_settings_of_one_method_go_to_that_method(small: Path, tmp_path: Path, c
     _, out, _ = command("pendtrain", *arguments, "--dry-run")
     assert "contrastive-d1-epochs-1-batch-20-temperature-0.5" in out
     assert "supervised-d1-epochs-1-batch-20-loss-l1" in out
+
+
+def variant(small: Path, folder: Path, name: str, **changed: object) -> Path:
+    """The small dataset under another name, said to be of other settings."""
+    directory = folder / name / "1.0.0"
+    shutil.copytree(small, directory)
+    manifest = json.loads((directory / "dataset.json").read_text())
+    digest = {"content": hashlib.sha256(name.encode()).hexdigest()}
+    (directory / "dataset.json").write_text(json.dumps({**manifest, "name": name, "digest": digest, **changed}))
+    return directory.parent
+
+
+def test_replicates_are_paired(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    """Each dataset once per method, under its own seed; the first replicate of every condition before the second."""
+    paths = [variant(small, tmp_path, f"vanilla-seed-{seed}", seed=seed) for seed in (10, 2, 1)]
+    paths += [variant(small, tmp_path, f"cropping-seed-{seed}", seed=seed, variant="cropping") for seed in (7, 5)]
+    arguments = ("sweep", *paths, "--replicates", *QUICK, "--out", tmp_path / "runs", "--dry-run")
+    code, out, _ = command("pendtrain", *arguments)
+    assert code == 0
+    runs = [Path(line.split()[1]) for line in out.splitlines()[:-1]]
+    found = [(run.parts[-3], run.parts[-2].partition("-")[0], run.name) for run in runs]
+    names = ("vanilla-seed-1", "cropping-seed-5", "vanilla-seed-2", "cropping-seed-7", "vanilla-seed-10")
+    methods = ("contrastive", "supervised")
+    assert found == [(name, method, name[name.index("seed") :]) for name in names for method in methods]
+
+
+def test_replicates_train(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    arguments = ("sweep", small, "--replicates", "--method", "supervised", *QUICK, "--out", tmp_path)
+    assert command("pendtrain", *arguments)[0] == 0
+    (run,) = tmp_path.rglob("run.json")
+    held = json.loads(run.read_text())
+    assert held["recipe"]["seed"] == held["dataset"]["seed"] == 0
+
+
+def test_a_replicate_counts_once(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    one = variant(small, tmp_path, "vanilla-seed-1", seed=1)
+    other = variant(small, tmp_path, "vanilla-webdataset-seed-1", seed=1, container="webdataset")
+    error = refused("pendtrain", "sweep", one, other, "--replicates", "--dry-run")
+    assert f"{one} and {other} are the same replicate (seed 1), expected one of them" in error
+    error = refused("pendtrain", "sweep", small, small, "--dry-run")
+    assert f"{small} and {small} would both be trained into" in error
+    error = refused("pendtrain", "sweep", one, "--replicates", "--seeds", 5)
+    assert "seeds is 5, but --replicates takes each dataset's own seed" in error
+
+
+def test_a_run_on_other_data_is_no_finished_run(
+    small: Path, small_run: Path, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    shutil.copytree(small_run.parents[2], tmp_path / "runs")
+    other = variant(small, tmp_path, "vanilla")
+    arguments = ("sweep", other, "--seeds", 1, "--method", "contrastive", "--epochs", 2, "--batch", 16, "--quiet")
+    code, out, err = command("pendtrain", *arguments, "--out", tmp_path / "runs")
+    assert code == 1
+    assert out.startswith("refused ")
+    assert "dataset digest" in err
 
 
 def test_refuses(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:

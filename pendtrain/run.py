@@ -1,0 +1,90 @@
+"""The run directory while a run lives: one process at a time, and what is written down of how it is computed."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from pendtrain import runs
+from pendtrain.distributed import World
+from pendtrain.recipe import Recipe
+from pendtrain.shards import Dataset
+
+# What may differ when a run goes on, but then its numbers may differ in the last bits.
+_BITWISE = ("device", "precision", "threads", "world", "packages")
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Hold the run directory against every other training. Raises ValueError where another process has it."""
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another process is training {run}; wait for it, or choose another --seed or --out") from None
+    try:
+        for stray in run.glob(".*.tmp"):  # of a process that was killed while it wrote
+            stray.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def held_run(run: Path, recipe: Recipe, dataset: Dataset) -> dict[str, Any] | None:
+    """What `run.json` says, None where there is none. Raises ValueError where it is of other settings or data."""
+    held = runs.read_run(run)
+    wrong = runs.differing(run, held, recipe, dataset) if held else []
+    if wrong:
+        raise ValueError(f"{run} holds a run with {wrong[0]}; choose another --out")
+    return held
+
+
+def facts(
+    recipe: Recipe, dataset: Dataset, device: torch.device, precision: torch.dtype, here: World
+) -> dict[str, Any]:
+    """What `run.json` says of a run that begins now, less its status."""
+    environment = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device_type": device.type,
+        "precision": str(precision).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "world": here.size,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},
+    }
+    return {
+        "recipe": asdict(recipe),
+        "label": recipe.label,
+        "dataset": runs.dataset_facts(dataset),
+        "environment": environment,
+        "began": now(),
+    }
+
+
+def go_on(run: Path, held: Mapping[str, Any] | None, new: dict[str, Any], leads: bool) -> None:
+    """Where the run `held` goes on from a checkpoint, note in `new` what is computed otherwise now, and say so."""
+    if held is None or not (run / "checkpoint.pt").exists():
+        return
+    before, environment = held.get("environment", {}), new["environment"]
+    changed = [key for key in _BITWISE if before and before.get(key) != environment.get(key)]
+    mixed = sorted({*before.get("mixed", ()), *changed})
+    if mixed:
+        environment["mixed"] = mixed
+    if changed and leads:
+        said = ", ".join(f"{key} was {before.get(key)}, is {environment.get(key)}" for key in changed)
+        print(f"going on elsewhere ({said}): the last bits may differ from an uninterrupted run", file=sys.stderr)
+
+
+def now() -> str:
+    """The time, to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
