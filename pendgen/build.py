@@ -21,11 +21,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pendgen import format as fmt
-from pendgen import population_file
+from pendgen import population, population_file
 from pendgen.card import card, croissant
 from pendgen.dataset import Dataset, Split
 from pendgen.oracle import ExactOracle, Oracle, tabulate
-from pendgen.population import enumerate_images, why_not
 from pendgen.progress import track
 from pendgen.records import blocks
 from pendgen.shards import SUFFIXES, file_sha256, write_shard
@@ -89,7 +88,7 @@ def build(
         return target, False
     refuse_full_disk(out, estimated_bytes(dataset, container))
     # A shard is put together in memory, so larger datasets get more of them: about 64 MB each.
-    num_shards = num_shards or max(16, estimated_bytes(dataset, container) // 2**27)
+    num_shards = num_shards or max(16, _shard_bytes(dataset, container) // 2**27)
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(target):
         work = target.with_name(f".{target.name}.new") if force else target
@@ -100,8 +99,8 @@ def build(
         make = executor or (lambda: ThreadPoolExecutor(workers))
         tasks = _tasks(dataset, work.resolve(), num_shards, SUFFIXES[container], workers)
         notes = _build_shards(tasks, make, quiet)
-        population = _population(dataset, work, workers)
-        finish(work, {**_manifest(dataset, description, notes), **population})
+        images = _population(dataset, work, workers)
+        finish(work, {**_manifest(dataset, description, notes), **images})
         shutil.rmtree(work / _WORK)
         if force:
             publish(work, target)
@@ -119,7 +118,12 @@ def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tupl
 
 
 def estimated_bytes(dataset: Dataset, container: str) -> int:
-    """About how large the dataset will be on disk, from above.
+    """About how large the dataset will be on disk, from above: its shards and its population."""
+    return _shard_bytes(dataset, container) + population.estimated_bytes(dataset)
+
+
+def _shard_bytes(dataset: Dataset, container: str) -> int:
+    """About how large all shards together will be, from above.
 
     Measured: a clean 32-pixel picture takes 38 bytes under gzip, an antialiased one 95, a noisy one as
     much as its raw pixels; the other fields 34 bytes an image in HDF5 and about 130 as JSON.
@@ -246,12 +250,12 @@ def _build_shards(tasks: list[Task], make: ExecutorFactory, quiet: bool) -> list
 
 def _population(dataset: Dataset, work: Path, threads: int) -> dict[str, Any]:
     """Write every image that can occur, unless that was done before; returns what the manifest says of it."""
-    if reason := why_not(dataset):
+    if reason := population.why_not(dataset):
         return {"population": None, "population_reason": reason}
     path = work / fmt.POPULATION
     entry = _finished(path)
     if entry is None:
-        entry = population_file.write(path, dataset, enumerate_images(dataset, workers=threads))
+        entry = population_file.write(path, dataset, population.enumerate_images(dataset, workers=threads))
         fmt.write_json(_note_path(path), entry)
     return {"population": entry}
 

@@ -11,6 +11,7 @@ from typing import Any
 from pendgen.shards import SUFFIXES
 
 _ABOUT = "Images of a rigid pendulum at two moments {gap:g} time units apart (blue, then red), with its energy known."
+_KINDS = {"h5": "application/x-hdf5", "tar": "application/x-tar"}
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -93,6 +94,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "",
         _loading(manifest["container"], manifest["shards"][0]["file"]),
         "",
+        *_population(manifest),
         f"Content digest: `{manifest['digest']['content']}` (the same in either container).",
         f"`energy_given_image` is good to {max(manifest['oracle_error'].values()):.1g} (root-mean-square).",
         "",
@@ -102,6 +104,22 @@ def card(manifest: Mapping[str, Any]) -> str:
 
 def _settings(parameters: Mapping[str, Any]) -> str:
     return "".join(f", {name} = {value}" for name, value in parameters.items())
+
+
+def _population(manifest: Mapping[str, Any]) -> list[str]:
+    """The card's paragraph on every image that can occur, with a blank line after it."""
+    if "population" not in manifest:
+        return []
+    entry = manifest["population"]
+    if entry is None:
+        return [f"There is no population of images ({manifest['population_reason']}).", ""]
+    return [
+        f"`{entry['file']}` holds all {entry['images']} images that can occur under the law of the test split, each "
+        "once (`image`, `visible`), with its `probability`, `energy_given_image`, and over "
+        f"{entry['bins']} bins of energy (`energy_edges`) the probability of image and bin together "
+        "(`energy_probability`) and the same weighted by energy (`energy_moment`).",
+        "",
+    ]
 
 
 def _cell(text: str) -> str:
@@ -122,20 +140,13 @@ def _loading(container: str, shard: str) -> str:
 
 def croissant(manifest: Mapping[str, Any]) -> str:
     """The Croissant description, JSON-LD text."""
-    kind = {"h5": "application/x-hdf5", "tar": "application/x-tar"}[SUFFIXES[manifest["container"]]]
+    kind = _KINDS[SUFFIXES[manifest["container"]]]
     shards = [
-        {
-            "@type": "cr:FileObject",
-            "@id": shard["file"],
-            "name": shard["file"],
-            "description": f"{shard['records']} pendulums of the {shard['split']} split from number {shard['first']}",
-            "contentUrl": shard["file"],
-            "contentSize": f"{shard['bytes']} B",
-            "encodingFormat": kind,
-            "sha256": shard["sha256"],
-        }
+        _file(shard, f"{shard['records']} pendulums of the {shard['split']} split from number {shard['first']}", kind)
         for shard in manifest["shards"]
     ]
+    if entry := manifest.get("population"):
+        shards.append(_file(entry, f"the {entry['images']} images that can occur, with probabilities", _KINDS["h5"]))
     fields = [
         {"@type": "PropertyValue", "name": name, "description": f["meaning"], "unitText": f["unit"]}
         for name, f in manifest["fields"].items()
@@ -152,3 +163,16 @@ def croissant(manifest: Mapping[str, Any]) -> str:
         "distribution": shards,
     }
     return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+def _file(entry: Mapping[str, Any], description: str, kind: str) -> dict[str, str]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": entry["file"],
+        "name": entry["file"],
+        "description": description,
+        "contentUrl": entry["file"],
+        "contentSize": f"{entry['bytes']} B",
+        "encodingFormat": kind,
+        "sha256": entry["sha256"],
+    }

@@ -163,9 +163,10 @@ def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
 
 def _outcome(directory: Path, built: bool) -> str:
     from pendgen.format import read_manifest
+    from pendgen.inspection import total_bytes
 
     manifest = read_manifest(directory)
-    size = sum(shard["bytes"] for shard in manifest["shards"]) / 1e6
+    size = total_bytes(manifest) / 1e6
     sizes = ", ".join(f"{s} {v['pendulums']}x{v['images']}" for s, v in manifest["splits"].items())
     state = "built" if built else "already complete:"
     return f"{state} {directory} ({sizes}, {size:.1f} MB, content {manifest['digest']['content'][:12]})"
@@ -188,9 +189,9 @@ def info(directory: Path, as_json: bool) -> None:
 @click.argument("directory", type=PATH)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def verify(directory: Path, quiet: bool) -> int:
-    """Check every shard: hashes, counts, fields, and that pictures and labels obey the physics.
+    """Check every file: hashes, counts, fields, and that pictures and labels obey the physics.
 
-    Exit code 1 where something is wrong, with a line naming the shard.
+    Exit code 1 where something is wrong, with a line naming the file.
     """
     from pendgen.inspection import verify as run
     from pendgen.progress import track

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pendgen.build import exclusively, finish, publish
-from pendgen.format import content_digest, read_manifest
+from pendgen.format import content_digest, read_manifest, write_atomically
+from pendgen.population_file import file_problem
 from pendgen.reader import settings, shards_of
 from pendgen.shards import SUFFIXES, file_sha256, read_shard, write_shard
 
@@ -38,7 +39,9 @@ def convert(
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             converted = {**manifest, "name": name, "container": container}
-            finish(work, {**converted, **_rewrite(directory, work, manifest, container, track)})
+            rewritten = _rewrite(directory, work, manifest, container, track)
+            _carry_population(directory, work, manifest)
+            finish(work, {**converted, **rewritten})
             publish(work, target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -68,6 +71,7 @@ def _rewrite(
             raise ValueError(f"shard {source} is missing or was changed; `pendgen verify {directory}` says more")
         path = work / Path(entry["file"]).with_suffix(f".{SUFFIXES[container]}").name
         attributes = {"split": entry["split"], "first_index": entry["first"], "time_gap": manifest["time_gap"]}
+        attributes["format_version"] = manifest["format_version"]
         written, digests = write_shard(path, read_shard(source), entry["records"], attributes)
         entries.append({**entry, "file": path.name, **written})
         for field, some in digests.items():
@@ -75,3 +79,12 @@ def _rewrite(
     if content_digest(hashes) != manifest["digest"]:
         raise ValueError(f"{directory} does not hold the content its manifest says; `pendgen verify` says more")
     return {"shards": entries}
+
+
+def _carry_population(directory: Path, work: Path, manifest: dict[str, Any]) -> None:
+    """Copy the population as it is; raises ValueError where it is not what the manifest says."""
+    if entry := manifest.get("population"):
+        path = directory / entry["file"]
+        if found := file_problem(path, entry):
+            raise ValueError(f"population {path}: {found}; `pendgen verify {directory}` says more")
+        write_atomically(work / entry["file"], path.read_bytes())

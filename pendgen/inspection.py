@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from pendgen import antialias, physics, render
+from pendgen import antialias, physics, population_file, render
 from pendgen.dataset import Dataset
 from pendgen.format import FIELDS, Records, content_digest, read_manifest, record_hashes, shape
+from pendgen.population_file import file_problem
 from pendgen.reader import settings, shards_of
-from pendgen.shards import file_sha256, read_shard
+from pendgen.shards import read_shard
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
     """The manifest in a few lines for people."""
     parameters = "".join(f", {name} {value}" for name, value in manifest["parameters"].items())
-    size = sum(shard["bytes"] for shard in manifest["shards"])
+    size = total_bytes(manifest)
     lines = [
         f"{manifest['name']} {manifest['content_version']} ({manifest['container']}, {len(manifest['shards'])} shards, "
         f"{size / 1e6:.1f} MB)",
@@ -32,15 +33,31 @@ def summary(manifest: Mapping[str, Any]) -> str:
             f"on {bands}, times {low:g} to {high:g}"
         )
     lines.append(f"oracle     good to {max(manifest['oracle_error'].values()):.1g} (root-mean-square)")
+    if "population" in manifest:
+        lines.append(f"population {_population(manifest)}")
     lines.append(f"content    {manifest['digest']['content']}")
     return "\n".join(lines)
 
 
+def total_bytes(manifest: Mapping[str, Any]) -> int:
+    """Bytes of the shards and of the population."""
+    files = [*manifest["shards"], *filter(None, [manifest.get("population")])]
+    return sum(file["bytes"] for file in files)
+
+
+def _population(manifest: Mapping[str, Any]) -> str:
+    entry = manifest["population"]
+    if entry is None:
+        return f"none ({manifest['population_reason']})"
+    return f"{entry['images']} images over {entry['bins']} bins of energy, {entry['left_out']:.1g} left out"
+
+
 def verify(directory: Path, track: Callable[[list[Any]], Iterator[Any]] = iter) -> list[str]:
-    """Everything wrong with the dataset in `directory`, one line each naming the shard; empty when whole.
+    """Everything wrong with the dataset in `directory`, one line each naming the file; empty when whole.
 
     Checks size and SHA-256 of each file, counts, field table, the content digest, that energies lie
-    in their bands, that angles follow from energy and time, and that pictures show those angles.
+    in their bands, that angles follow from energy and time, and that pictures show those angles; of the
+    population, that its numbers are probabilities and that no image is there twice.
     Raises FileNotFoundError or ValueError where there is no manifest to hold it against.
     """
     manifest = read_manifest(directory)
@@ -49,7 +66,7 @@ def verify(directory: Path, track: Callable[[list[Any]], Iterator[Any]] = iter) 
     hashes = {split.name: dict.fromkeys((f.name for f in FIELDS), b"") for split in dataset.splits}
     counted = dict.fromkeys(hashes, 0)
     for entry in track([shard for split in hashes for shard in shards_of(manifest, split)]):
-        found = _file_problem(directory, entry)
+        found = file_problem(directory / entry["file"], entry)
         if found is None and entry["first"] != counted[entry["split"]]:
             found = f"begins with pendulum {entry['first']}, expected {counted[entry['split']]}"
         if found is None:
@@ -62,6 +79,7 @@ def verify(directory: Path, track: Callable[[list[Any]], Iterator[Any]] = iter) 
             problems.append(f"split {split.name}: {counted[split.name]} pendulums, expected {split.pendulums}")
     if not problems and content_digest(hashes) != manifest["digest"]:
         problems.append("dataset.json: its content digest is not that of the shards")
+    problems.extend(population_file.problems(directory, manifest))
     return problems
 
 
@@ -78,16 +96,6 @@ def _content_problem(path: Path, dataset: Dataset, entry: Mapping[str, Any], has
     except ValueError as problem:
         return str(problem)
     return None if number == end else f"{number - entry['first']} pendulums, expected {entry['records']}"
-
-
-def _file_problem(directory: Path, entry: Mapping[str, Any]) -> str | None:
-    path = directory / entry["file"]
-    if not path.is_file():
-        return "missing"
-    if path.stat().st_size != entry["bytes"]:
-        return f"{path.stat().st_size} bytes, expected {entry['bytes']}"
-    digest = file_sha256(path)
-    return None if digest == entry["sha256"] else f"SHA-256 {digest[:12]}…, expected {entry['sha256'][:12]}…"
 
 
 def _record_problem(part: Records, dataset: Dataset, entry: Mapping[str, Any], first: int) -> str | None:

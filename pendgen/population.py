@@ -18,6 +18,7 @@ What it leaves out
     slips between the nodes: none at 32 pixels, a dozen of some 1e-10 each at 100.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -34,7 +35,7 @@ Float = NDArray[np.float64]
 BINS = 140  # twenty to each of the seven segments that scores are taken over
 LEAST = 1e-12
 MOST_IMAGES = 250_000  # about half a gigabyte of tables
-_NODES, _NOISY_NODES = 4096, 2048
+_NODES, _NOISY_NODES, _PHASES = 4096, 2048, 2048
 _SAME_EDGE = 1e-9
 _FINENESS = 32  # angle bins to a standard deviation: their width then adds 8e-5 to the variance
 
@@ -73,14 +74,42 @@ def why_not(dataset: Dataset) -> str | None:
         return "graphical noise: every image is different"
     if dataset.antialias:
         return "antialiased: images differ with every angle"
+    if (images := estimated_images(dataset)) > MOST_IMAGES:
+        return f"about {images:,} images can occur, more than {MOST_IMAGES:,}"
     return None
+
+
+def estimated_images(dataset: Dataset) -> int:
+    """About how many images can occur, from above: pairs of positions whose angles are near enough.
+
+    Measured: a quarter of all pairs at the usual time gap of 1/2, more with angle noise.
+    """
+    _, centre = arcs(dataset.geometry)
+    place, _ = view(dataset.geometry, centre, [(0, 0)])
+    positions = max(0, int(place.max())) + 1
+    share = 0.5 * dataset.time_gap + 3.0 * dataset.eps_n
+    return int(min(positions**2, share * len(centre) * positions + 2 * positions))
+
+
+def estimated_bytes(dataset: Dataset) -> int:
+    """About how large population.h5 will be on disk, from above; 0 where there is none.
+
+    Measured: 16 bytes for each bin of energy that an image touches, which is 15 of 140 at a radius of 11
+    pixels and without noise.
+    """
+    if why_not(dataset):
+        return 0
+    bins = len(energy_edges(dataset.gaps)) - 1
+    touched = min(1.0, 0.02 + 1.0 / dataset.geometry.radius + 2.2 * dataset.eps_n**0.5) * bins
+    per_image = 16 * touched + 40 + dataset.size**2 * 3 / 800
+    return int(20_000 + 1.25 * estimated_images(dataset) * per_image)
 
 
 def enumerate_images(dataset: Dataset, nodes: int = 0, workers: int = 1) -> Population:
     """Every image of the dataset's test law, from `nodes` energies per unit (default: 4096, under noise 2048).
 
     Does not depend on the seed, on how many pendulums there are, or on `workers` (threads). Raises
-    ValueError where images cannot be enumerated, or are more than 250,000.
+    ValueError where images cannot be enumerated.
     """
     if reason := why_not(dataset):
         raise ValueError(f"images cannot be enumerated: {reason}")
@@ -107,8 +136,6 @@ def _enumerate(dataset: Dataset, nodes: int, workers: int) -> Population:
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda one: _bin(law, *one), bins))
     keys = np.unique(np.concatenate([key for key, _, _ in found]))
-    if len(keys) > MOST_IMAGES:
-        raise ValueError(f"{len(keys):,} images can occur, expected at most {MOST_IMAGES:,}")
     tables = np.zeros((2, len(keys), len(bins)))
     for number, (key, *layers) in enumerate(found):
         tables[:, np.searchsorted(keys, key), number] = layers
@@ -142,35 +169,47 @@ def _law(dataset: Dataset) -> _Law:
 def _bin(law: _Law, low: float, high: float, first: int, count: int) -> tuple[NDArray[np.int64], Float, Float]:
     """Images of one bin of energy: ascending keys, probabilities, probabilities weighted by energy."""
     energy = (low + (np.arange(count) + 0.5) / count * (high - low))[:, None]
-    period = physics.period(energy)
+    # Half a period later both bobs are mirrored, so half a period is looked at and used twice.
+    half = physics.period(energy) / 2
     if law.blur is None:
-        cuts, origin = _crossings(law, energy, period, high), np.zeros_like(energy)
+        cuts, origin = _crossings(law, energy, half, high), np.zeros_like(energy)
     else:
-        cuts = np.arange(_NOISY_NODES + 1) / _NOISY_NODES * period
-        origin = ((first + np.arange(count)) * GOLDEN % 1.0)[:, None] * period / _NOISY_NODES
-    weight = np.diff(_dwell(cuts, period, law.time_range, origin), axis=1) * (high - low) / count
-    row, piece = np.nonzero(weight > 0.0)
+        pieces = _PHASES // 2
+        cuts = np.arange(pieces + 1) / pieces * half
+        origin = ((first + np.arange(count)) * GOLDEN % 1.0)[:, None] * half / pieces
+    dwell = np.diff([_dwell(cuts + later, 2 * half, law.time_range, origin) for later in (0.0, half)], axis=-1)
+    row, piece = np.nonzero(dwell.any(axis=0))
     time = ((cuts[:, 1:] + cuts[:, :-1]) / 2 + origin)[row, piece]
-    weight, energy = weight[row, piece], energy[row, 0]
-    blue, red = physics.angle(time, energy), physics.angle(time + law.time_gap, energy)
+    energy = energy[row, 0]
+    weight = dwell[:, row, piece] * ((high - low) / count)
+    angles = physics.angle(time, energy), physics.angle(time + law.time_gap, energy)
+    layers = np.stack([weight, weight * energy]).reshape(2, -1)
     if law.blur is None:
-        arc = (arc_at(law.edges, blue), arc_at(law.edges, red))
-        return _gathered(law, *arc, np.stack([weight, weight * energy]))
-    at = (bin_at(blue, law.blur.shape[0]), bin_at(red, law.blur.shape[0]))
-    spread = np.stack([blurred(*at, w, law.blur) for w in (weight, weight * energy)])
-    arc = np.nonzero(spread[0])
-    return _gathered(law, *arc, spread[:, *arc])
+        blue, red = _with_mirrored(angles, lambda x: arc_at(law.edges, x), len(law.number))
+        return _gathered(law, blue, red, layers)
+    bins = law.blur.shape[0]
+    bin1, bin2 = _with_mirrored(angles, lambda x: bin_at(x, bins), bins)
+    spread = np.stack([blurred(bin1, bin2, layer, law.blur) for layer in layers])
+    blue, red = np.nonzero(spread[0])
+    return _gathered(law, blue, red, spread[:, blue, red])
 
 
-def _crossings(law: _Law, energy: Float, period: Float, highest: float) -> Float:
-    """Phases in [0, period] at which either bob leaves an arc, ascending, with both ends: (E, cuts)."""
+def _with_mirrored(
+    angles: tuple[Float, Float], place: Callable[[Float], NDArray[np.int64]], places: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the blue and the red bob, then those of their mirror images: two arrays (2 N,)."""
+    blue, red = (np.concatenate([at, places - 1 - at]) for at in map(place, angles))
+    return blue, red
+
+
+def _crossings(law: _Law, energy: Float, half: Float, highest: float) -> Float:
+    """Phases in the first half period at which either bob leaves an arc, ascending, with both ends: (E, cuts)."""
     inner = law.edges[1:-1]
     reached = inner[np.abs(np.sin(inner / 2)) < np.sqrt(highest)]
+    # Edges come in mirrored pairs, so the downward passages are the upward ones of the other half.
     upward = physics.passing(reached, energy)
-    blue = np.concatenate([upward, period / 2 - upward], axis=1)
-    cuts = np.concatenate([blue, blue - law.time_gap], axis=1) % period
-    ends = np.zeros_like(period), period
-    return np.sort(np.concatenate([ends[0], cuts, ends[1]], axis=1), axis=1)
+    cuts = np.concatenate([upward, upward - law.time_gap], axis=1) % half
+    return np.sort(np.concatenate([np.zeros_like(half), cuts, half], axis=1), axis=1)
 
 
 def _dwell(phase: Float, period: Float, time_range: Range, origin: Float) -> Float:
@@ -190,8 +229,8 @@ def _gathered(
     """Sum what falls to the same image: from arcs of both bobs (N,) and layers (2, N) to keys and sums."""
     key = law.number[blue] * len(law.positions) + law.number[red]
     keys, place = np.unique(key, return_inverse=True)
-    probability, moment = (np.bincount(place, layer, len(keys)) for layer in layers)
-    return keys, probability, moment
+    probability, moment = (np.asarray(np.bincount(place, layer, len(keys)), np.float64) for layer in layers)
+    return np.asarray(keys, np.int64), probability, moment
 
 
 def _finished(law: _Law, keys: NDArray[np.int64], tables: Float, edges: Float) -> Population:
@@ -201,4 +240,7 @@ def _finished(law: _Law, keys: NDArray[np.int64], tables: Float, edges: Float) -
     keys, tables = keys[kept], tables[:, kept]
     tables *= np.diff(edges) / tables[0].sum(axis=0)
     number = np.stack(np.divmod(keys, len(law.positions)), axis=1)
-    return Population(law.positions[number], number > 0, edges, tables[0], tables[1], left_out)
+    made = Population(law.positions[number], number > 0, edges, tables[0], tables[1], left_out)
+    for array in (made.position, made.visible, made.energy_edges, made.energy_probability, made.energy_moment):
+        array.setflags(write=False)  # several datasets may share them
+    return made
