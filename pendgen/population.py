@@ -7,11 +7,13 @@ What it is
     it are exact where a sample scatters: scores computed from it carry no test noise.
 
 How
-    Each bin of energy has equally spaced nodes of equal weight. At a node the period is cut wherever a
-    bob crosses from one arc of positions into the next (`physics.passing`), so every piece shows one
-    image, and how long the time range dwells in it is known in closed form: only energy is discretised.
-    Under angle noise the image is not fixed by the phase; there the period is cut into equal pieces,
-    staggered from node to node by the golden ratio, and each piece spread over pairs of arcs.
+    Each bin of energy has equally wide cells with a node in the middle; the first and the last cell of
+    all are halved again and again towards 0 and 1, where images change ever faster. Cells weigh what
+    they are wide, so each bin's mass is exact. At a node the period is cut wherever a bob crosses from
+    one arc of positions into the next (`physics.passing`), so every piece shows one image, and how long
+    the time range dwells in it is known in closed form: only energy is discretised. Under angle noise
+    the image is not fixed by the phase; there the period is cut into equal pieces, staggered from node
+    to node by the golden ratio, and each piece spread over pairs of arcs.
 
 What it leaves out
     Images of probability below 1e-12, and an image seen only within a band of energy so narrow that it
@@ -37,6 +39,7 @@ LEAST = 1e-12
 MOST_IMAGES = 250_000  # about half a gigabyte of tables
 _NODES, _NOISY_NODES, _PHASES = 4096, 2048, 2048
 _SAME_EDGE = 1e-9
+_HALVINGS = 18  # down to energies of 1e-9, and 1e-9 below 1
 _FINENESS = 32  # angle bins to a standard deviation: their width then adds 8e-5 to the variance
 
 
@@ -132,7 +135,7 @@ def _enumerate(dataset: Dataset, nodes: int, workers: int) -> Population:
     law = _law(dataset)
     counts = np.ceil(np.diff(edges) * nodes - 1e-6).astype(int)
     first = np.concatenate(([0], np.cumsum(counts)))
-    bins = [(edges[b], edges[b + 1], int(first[b]), int(counts[b])) for b in range(len(counts))]
+    bins = [(_cells(edges[b], edges[b + 1], int(counts[b])), int(first[b])) for b in range(len(counts))]
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda one: _bin(law, *one), bins))
     keys = np.unique(np.concatenate([key for key, _, _ in found]))
@@ -166,22 +169,33 @@ def _law(dataset: Dataset) -> _Law:
     return _Law(geometry, dataset.split("test").time_range, dataset.time_gap, edges, number, positions, blur)
 
 
-def _bin(law: _Law, low: float, high: float, first: int, count: int) -> tuple[NDArray[np.int64], Float, Float]:
-    """Images of one bin of energy: ascending keys, probabilities, probabilities weighted by energy."""
-    energy = (low + (np.arange(count) + 0.5) / count * (high - low))[:, None]
+def _cells(low: float, high: float, count: int) -> Float:
+    """Edges of so many equal cells of a bin of energy, halved further where they end at 0 or 1."""
+    edges = np.linspace(low, high, count + 1)
+    halved = 0.5 ** np.arange(1, _HALVINGS + 1)
+    down = edges[1] * halved[::-1] if low == 0.0 else []
+    up = 1.0 - (1.0 - edges[-2]) * halved if high == 1.0 else []
+    return np.concatenate([edges[:1], down, edges[1:-1], up, edges[-1:]])
+
+
+def _bin(law: _Law, cells: Float, first: int) -> tuple[NDArray[np.int64], Float, Float]:
+    """Images of one bin of energy: ascending keys, probabilities, probabilities weighted by energy.
+
+    `cells` are the edges of its cells, `first` numbers the first of them among all.
+    """
+    energy, width = ((cells[1:] + cells[:-1]) / 2)[:, None], np.diff(cells)
     # Half a period later both bobs are mirrored, so half a period is looked at and used twice.
     half = physics.period(energy) / 2
     if law.blur is None:
-        cuts, origin = _crossings(law, energy, half, high), np.zeros_like(energy)
+        cuts, origin = _crossings(law, energy, half, cells[-1]), np.zeros_like(energy)
     else:
         pieces = _PHASES // 2
         cuts = np.arange(pieces + 1) / pieces * half
-        origin = ((first + np.arange(count)) * GOLDEN % 1.0)[:, None] * half / pieces
+        origin = ((first + np.arange(len(width))) * GOLDEN % 1.0)[:, None] * half / pieces
     dwell = np.diff([_dwell(cuts + later, 2 * half, law.time_range, origin) for later in (0.0, half)], axis=-1)
     row, piece = np.nonzero(dwell.any(axis=0))
     time = ((cuts[:, 1:] + cuts[:, :-1]) / 2 + origin)[row, piece]
-    energy = energy[row, 0]
-    weight = dwell[:, row, piece] * ((high - low) / count)
+    energy, weight = energy[row, 0], dwell[:, row, piece] * width[row]
     angles = physics.angle(time, energy), physics.angle(time + law.time_gap, energy)
     layers = np.stack([weight, weight * energy]).reshape(2, -1)
     if law.blur is None:
