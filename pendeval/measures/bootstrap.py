@@ -7,18 +7,46 @@ below it plus half of those that tie with it, and a half. This is exact, not an 
 
 The counts depend on the number of pendulums alone, so that two encoders, or an encoder and the oracle, scored on
 the same images are resampled alike and their difference keeps only the noise they do not share.
+
+Intervals (`interval`)
+    A sampled ρ lies below what it is of, by about 3 (ρ − τ) / (P + 1) with P pendulums (`exact.sampling_bias`), and
+    resamples lie as far below the sample. So the truth is looked for that far *above* the score, and twice as far
+    above the resamples; where pendulums are few the score itself may lie outside its interval. On the raw scale
+    limits would pass 1, and the spread is not the same everywhere; so all this happens on a scale without ends
+    (Fisher's z; the logarithm of an error), where the interval is normal: estimate less bias, plus and minus 1.96
+    standard deviations of the resamples.
+
+    Share of 400 data sets whose 95 % interval held the exact score (in brackets: percentiles moved by the bias once,
+    as was done before). Twenty images a pendulum, 500 resamples; lines with some noise on vanilla data, on numerical
+    noise .1, and on cropping .75, where a quarter of the images are blank; ρ is .991, .911, .852 and .748, .328, .400.
+
+                              vanilla       noise         cropping
+        global    P = 100     .963 (.900)   .943 (.960)   .948 (.940)
+                  P = 512     .958 (.912)   .973 (.968)   .970 (.970)
+        local     P = 100     .938 (.713)   .948 (.875)   .955 (.860)
+                  P = 512     .945 (.875)   .940 (.922)   .950 (.943)
+        monotone  P = 100     .945 (.940)   .932 (.915)   .953 (.940)
+        RMSE      P = 512     .935 (.932)   .965 (.958)   .960 (.945)
+
+    A single segment of 14 pendulums is the hardest: .91 to .94 at P = 100, .94 to .97 at P = 512. The error's truth is
+    that of the rule fitted on the same half. Mirrored ("basic") intervals and percentiles on the same scale were up to
+    .05 worse, with more of the misses on one side.
 """
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from pendeval.measures.valid import require
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+Limits = tuple[float, float]
 RESAMPLES = 500
+_EDGE = 1e-12  # scores this near the end of their range lie there
 _BLOCK = 8  # resamples at a time: keeps the temporary arrays in the processor's cache
 
 
@@ -88,18 +116,44 @@ def root_mean_squares(squares: NDArray[Any], images: NDArray[Any], counts: NDArr
         return np.asarray(np.sqrt((counts @ squares) / (counts @ images)))
 
 
-def interval(resamples: Float, estimate: float, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of resampled scores, moved by their bias; NaN where fewer than half are defined.
+def interval(
+    resamples: Float, estimate: float, limits: Limits = (-np.inf, np.inf), level: float = 0.95
+) -> tuple[float, float]:
+    """Interval for what a score is of, from its resamples; NaN where fewer than half are defined, or fewer than two.
 
-    A pendulum drawn twice ties with itself, which lowers a rank correlation a little; so the resamples scatter
-    around their own mean, and it is that scatter which is laid around the estimate (Davison & Hinkley 1997, §2.4).
+    It lies within `limits`, between which the measure does. See the module for what it covers.
     """
     defined = resamples[np.isfinite(resamples)]
-    if 2 * len(defined) < len(resamples) or not len(defined):
+    if 2 * len(defined) < len(resamples) or len(defined) < 2 or not np.isfinite(estimate):
         return float("nan"), float("nan")
-    low, high = np.percentile(defined, [50 * (1 - level), 50 * (1 + level)])
-    bias = defined.mean() - estimate
-    return float(low - bias), float(high - bias)
+    if (defined == estimate).all():
+        return estimate, estimate
+    stretched, at = _stretch(defined, limits), float(_stretch(np.array(estimate), limits))
+    centre = 2 * at - stretched.mean()
+    reach = NormalDist().inv_cdf((1 + level) / 2) * stretched.std(ddof=1)
+    low, high = _unstretch(np.array([centre - reach, centre + reach]), limits)
+    return float(low), float(high)
+
+
+def _stretch(scores: Float, limits: Limits) -> Float:
+    """Scores on a scale without ends: twice Fisher's z between −1 and 1, the logarithm of what cannot be negative."""
+    low, high = limits
+    up = np.log(np.maximum(scores - low, _EDGE)) if np.isfinite(low) else 0.0
+    down = np.log(np.maximum(high - scores, _EDGE)) if np.isfinite(high) else 0.0
+    return np.asarray(up - down if np.isfinite(low) or np.isfinite(high) else scores, np.float64)
+
+
+def _unstretch(stretched: Float, limits: Limits) -> Float:
+    """Scores again; the ends themselves where nothing can be told from them."""
+    low, high = limits
+    if np.isfinite(low) and np.isfinite(high):
+        scores = low + (high - low) * expit(stretched)
+    elif np.isfinite(low) or np.isfinite(high):
+        scores = low + np.exp(stretched) if np.isfinite(low) else high - np.exp(-stretched)
+    else:
+        scores = stretched
+    scores = np.where(scores - low < 2 * _EDGE, low, scores)
+    return np.asarray(np.where(high - scores < 2 * _EDGE, high, scores), np.float64)
 
 
 def standard_error(resamples: Float) -> float:

@@ -11,7 +11,9 @@ Measures
       where the ρ of more and more test images goes. Within a band all of it is given that the energy lies there.
     * monotone RMSE: error of the best rule "energy = monotone function of the line". Any best rule at all would reach
       the ceiling for *every* encoder that keeps images apart: it would only read which image it is.
-    * densities, range, fracture, the blank image: as in the rooms of the sampled measures.
+    * densities, fracture, the blank image: as in the rooms of the sampled measures.
+    * range: a largest value is one of *some* images, and more of them reach further. It is what `DRAWS` images are
+      expected to show, so that an image of probability 1e-10 adds nothing; `draws` = infinity takes every image.
 
 With uniform energies sorting by E[m | image] gives the largest global ρ of all lines that keep images apart. Ties can
 do better: an encoder that puts images near the blank one at one value may honestly exceed it under cropping.
@@ -30,6 +32,8 @@ from pendeval.measures.valid import require
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 WHOLE: Bands = ((0.0, 1.0),)
+DRAWS = 102_400
+"""Images of the paper's test split: what its range is the range of."""
 _EVEN = 1e-12  # quantiles this near a step of the distribution lie on it
 
 
@@ -110,13 +114,13 @@ def monotone_rmse(values: Float, population: Population) -> float:
     return float(np.sqrt(max(population.mean_square - explained, 0.0)))
 
 
-def representation_range(values: Float, population: Population, draws: float = np.inf) -> float:
-    """Largest less smallest value; with `draws`, what is expected of so many images drawn independently."""
+def representation_range(values: Float, population: Population, draws: float = DRAWS) -> float:
+    """Largest less smallest value, as expected of `draws` images drawn independently."""
     return float(ranges(values, population, WHOLE, draws)[0])
 
 
-def ranges(values: Float, population: Population, bands: Bands, draws: float = np.inf) -> Float:
-    """Largest less smallest value in each band: float64 (bands,); `draws` as above, out of all energies."""
+def ranges(values: Float, population: Population, bands: Bands, draws: float = DRAWS) -> Float:
+    """The same in each band, of those of `draws` images that have energies there: float64 (bands,)."""
     order, starts = _groups(values, population)
     images = np.add.reduceat(population.within(bands)[0][order], starts)
     ordered = values[order][starts]
@@ -137,7 +141,7 @@ def quartile_densities(values: Float, population: Population, bands: Bands) -> F
     return _densities(bands, 0.5, high - low)
 
 
-def range_densities(values: Float, population: Population, bands: Bands, draws: float = np.inf) -> Float:
+def range_densities(values: Float, population: Population, bands: Bands, draws: float = DRAWS) -> Float:
     """(e₂ − e₁) / (max − min) of the values in each band: float64 (bands,)."""
     return _densities(bands, 1.0, ranges(values, population, bands, draws))
 

@@ -286,7 +286,12 @@ _EXACT = (
     _exact("population_local", "Local Spearman, exact", f"local_spearman {_OVER}", "local_spearman"),
     _exact("population_local_abs", "Local |ρ|, exact", f"local_abs_spearman {_OVER}", "local_abs_spearman"),
     _exact("population_rmse", "Monotone RMSE, exact", f"error of the best monotone rule {_OVER}", "monotone_rmse"),
-    _exact("population_range", "Range, exact", f"largest less smallest output {_OVER}", "representation_range"),
+    _exact(
+        "population_range",
+        "Range, exact",
+        "largest less smallest output, as 102,400 images are expected to show it",
+        "representation_range",
+    ),
     _exact("population_gap", "Spearman in gaps, exact", f"gap_spearman {_OVER}", "gap_spearman"),
     _exact("population_gap_abs", "|ρ| in gaps, exact", f"gap_abs_spearman {_OVER}", "gap_abs_spearman"),
     _exact(

@@ -225,54 +225,6 @@ def test_density_laws() -> None:
     assert np.isnan(quartile_densities(mostly_blank, ENERGY, segments())).all()
 
 
-@pytest.mark.parametrize("digits", [12, 1, 0])
-def test_a_resample_scores_as_if_its_images_stood_there(digits: int) -> None:
-    values = np.round(SHARED + 0.2 * RNG.standard_normal(4000), digits)
-    counts = bootstrap.resample(200, 12)
-    assert (counts.sum(axis=1) == 200).all()
-    found = bootstrap.spearmans(values, SHARED, PENDULUM, counts)
-    for row, rho in zip(counts, found, strict=True):
-        drawn = np.repeat(np.arange(4000), row[PENDULUM])
-        assert rho == pytest.approx(spearmanr(values[drawn], SHARED[drawn])[0], abs=1e-9)
-    assert np.allclose(bootstrap.spearmans(np.exp(values), SHARED, PENDULUM, counts), found, atol=1e-12)
-
-
-def test_resampling_at_its_edges() -> None:
-    counts = bootstrap.resample(200, 20)
-    assert np.array_equal(counts, bootstrap.resample(200, 20))  # any two encoders are resampled alike
-    assert np.allclose(bootstrap.spearmans(SHARED, SHARED, PENDULUM, counts), 1.0)
-    assert np.allclose(bootstrap.spearmans(-SHARED, SHARED, PENDULUM, counts), -1.0)
-    assert np.isnan(bootstrap.spearmans(np.zeros(4000), SHARED, PENDULUM, counts)).all()
-    assert np.isnan(bootstrap.spearmans(SHARED[:1], SHARED[:1], PENDULUM[:1], counts)).all()
-    assert np.isnan(bootstrap.interval(np.full(9, np.nan), 0.5)).all()
-    assert bootstrap.interval(np.arange(101.0), 50.0) == pytest.approx((2.5, 97.5))
-    assert bootstrap.interval(np.arange(101.0), 60.0) == pytest.approx((12.5, 107.5))  # the bias is taken off
-    assert np.isnan(bootstrap.standard_error(np.array([1.0])))
-
-
-def test_the_bootstrap_tells_the_spread_between_datasets() -> None:
-    found, errors, covered, draw = [], [], 0, np.random.default_rng(1)
-    many = draw.random(400_000)
-    truth = spearman(many + np.hypot(0.1, 0.2) * draw.standard_normal(400_000), many)
-    for _ in range(120):
-        energy = np.repeat(draw.random(100), 5)
-        # The second noise is one per pendulum: a bootstrap over images would miss it.
-        values = energy + 0.1 * draw.standard_normal(500) + 0.2 * np.repeat(draw.standard_normal(100), 5)
-        resampled = bootstrap.spearmans(values, energy, np.repeat(np.arange(100), 5), bootstrap.resample(100, 200))
-        found.append(spearman(values, energy))
-        errors.append(bootstrap.standard_error(resampled))
-        low, high = bootstrap.interval(resampled, found[-1])
-        covered += low < truth < high
-    assert np.mean(errors) == pytest.approx(np.std(found), rel=0.25)
-    assert covered > 0.88 * 120  # 95 % are meant; 100 pendulums are few
-
-
-def test_resampled_errors_by_hand() -> None:
-    squares, images = np.array([4.0, 0.0, 9.0]), np.array([1.0, 1, 3])
-    counts = np.array([[1, 1, 1], [0, 3, 0], [2, 0, 1]])
-    assert np.allclose(bootstrap.root_mean_squares(squares, images, counts), np.sqrt([13 / 5, 0, 17 / 5]))
-
-
 def test_halves_part_pendulums() -> None:
     fit, held = regression.halves(PENDULUM)
     assert fit.sum() == held.sum() == 2000

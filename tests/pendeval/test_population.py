@@ -159,6 +159,7 @@ def test_the_range_that_a_number_of_images_is_expected_to_show() -> None:
     assert found == pytest.approx(shown.mean(), abs=4 * shown.std() / np.sqrt(20_000))
     assert exact.representation_range(values, TOY, draws=1) == pytest.approx(0.0, abs=1e-12)
     assert exact.representation_range(values, TOY, draws=1e6) == pytest.approx(np.ptp(values))
+    assert exact.representation_range(values, TOY, draws=np.inf) == pytest.approx(np.ptp(values), abs=1e-12)
     half = exact.range_densities(values, TOY, [(0.0, 0.5)], draws=10)[0]
     within = DRAWS[:, :16].sum(axis=1) / DRAWS[:, :16].sum()
     shown = np.ptp(values[RNG.choice(6, p=within, size=(20_000, 5))], axis=1)
@@ -225,8 +226,8 @@ CASES: dict[str, tuple[Callable[[Float], float], Sequence[object]]] = {
         lambda v: exact.kendalls(v, SHARP, exact.WHOLE)[0],
         (pytest.approx(1, abs=4e-3), pytest.approx(-1, abs=4e-3), NAN, NONE, ANY),
     ),
-    "range": (lambda v: exact.representation_range(v, SHARP), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
-    "seen range": (lambda v: exact.representation_range(v, SHARP, 1e5), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
+    "range": (lambda v: exact.representation_range(v, SHARP, np.inf), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
+    "seen range": (lambda v: exact.representation_range(v, SHARP), (FULL, FULL, 0, FULL, pytest.approx(0.9))),
     "density": (lambda v: exact.quartile_densities(v, SHARP, segments())[3], (SLOPE, SLOPE, NAN, ANY, ANY)),
     "range density": (lambda v: exact.range_densities(v, SHARP, segments())[3], (SLOPE, SLOPE, NAN, ANY, ANY)),
     "bands": (lambda v: exact.fracture(v, SHARP, segments()).spearman.min(), (FULL, FULL, NAN, ANY, ANY)),
