@@ -1,12 +1,16 @@
 """Files of every released format version, re-read as they are. Never regenerate them: add new ones beside."""
 
+import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from pendeval.runs import read
 from pendgen.inspection import verify
+from pendtrain.recipe import Recipe
+from pendtrain.runs import differing, directory, read_run, recipe_of
 from pendtrain.shards import LABELS, open_dataset, read_split
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -30,3 +34,34 @@ def test_embedding_of_version_1() -> None:
     assert found.text("train_method") == "contrastive"
     dataset = open_dataset(GOLDEN / DATASETS[0])
     assert np.array_equal(found.energy, read_split(dataset, "test", ("energy",))["energy"])
+
+
+def test_embeddings_of_version_2() -> None:
+    """Test split and population of one encoder, as the first release of the version wrote them."""
+    with h5py.File(GOLDEN / "embedding-2.h5") as file:
+        test, shapes = dict(file.attrs), {name: column.shape for name, column in file.items()}
+    assert shapes["embedding"] == (20, 4, 1)
+    assert shapes["example_image"] == (20, 12, 12, 3)
+    with h5py.File(GOLDEN / "embedding-2-population.h5") as file:
+        population, columns = dict(file.attrs), {name: column[()] for name, column in file.items()}
+    assert columns["embedding"].shape == (28, 1)
+    assert columns["probability"].sum() == pytest.approx(1, abs=1e-12)
+    assert np.allclose(columns["energy_probability"].sum(axis=1), columns["probability"], atol=1e-12)
+    assert (test["data_split"], population["data_split"]) == ("test", "population")
+    assert (population["data_time_gap"], population["train_pendulums"], population["data_left_out"]) == (0.5, 20, 0.0)
+    shared = [key for key in test if key.startswith("train_")]
+    assert all(test[key] == population[key] for key in shared)
+    assert Recipe.read(json.loads(test["train_recipe"])).label == test["train_label"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(("method", "status"), [("contrastive", "stopped"), ("supervised", "complete")])
+def test_runs(version: int, method: str, status: str) -> None:
+    folder = GOLDEN / f"run-{version}"
+    recipe = Recipe(method=method, epochs=6, batch=3)
+    run = directory(folder, "gaps-0.4", recipe)
+    held = read_run(run)
+    assert held is not None
+    assert (held["format_version"], held["status"]) == (version, status)
+    assert differing(run, held, recipe, open_dataset(GOLDEN / DATASETS[0])) == []
+    assert recipe_of(run, held) == recipe
