@@ -30,7 +30,7 @@ Intervals (`interval`)
 
     A single segment of 14 pendulums is the hardest: .91 to .94 at P = 100, .94 to .97 at P = 512. The error's truth is
     that of the rule fitted on the same half. Mirrored ("basic") intervals and percentiles on the same scale were up to
-    .05 worse, with more of the misses on one side.
+    .03 worse, with more of the misses on one side.
 """
 
 from statistics import NormalDist

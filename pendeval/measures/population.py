@@ -115,6 +115,10 @@ class Population:
         some = np.asarray(self.visible.all(axis=1))
         return None if some.all() or not some.any() else self.restrict(some)
 
+    def resolves(self, bands: Bands) -> bool:
+        """Whether all bands begin and end at edges, as gaps of other training data than the images' may not."""
+        return all(np.abs(self.edges - end).min() <= SAME_EDGE for band in bands for end in band)
+
     def bins(self, bands: Bands) -> Bool:
         """Which bins make up each band: bool (B, bands).
 
@@ -122,9 +126,9 @@ class Population:
         """
         result = np.zeros((len(self.edges) - 1, len(bands)), np.bool_)
         for k, band in enumerate(bands):
-            first, last = (int(np.abs(self.edges - end).argmin()) for end in band)
-            if max(abs(self.edges[first] - band[0]), abs(self.edges[last] - band[1])) > SAME_EDGE:
+            if not self.resolves([band]):
                 raise ValueError(f"the band {band[0]:.9g} to {band[1]:.9g} does not begin and end at edges of bins")
+            first, last = (int(np.abs(self.edges - end).argmin()) for end in band)
             result[first:last, k] = True
         return result
 

@@ -423,7 +423,10 @@ def test_bands_begin_and_end_at_edges() -> None:
     assert TOY.bins([(0.25, 0.75)])[:, 0].tolist() == [False, True, True, False]
     near = TOY.bins([(0.25 + 1e-9, 0.75 - 1e-9)])
     assert near[:, 0].tolist() == [False, True, True, False]
+    assert TOY.resolves([(0.25 + 1e-9, 0.75 - 1e-9), (0.0, 1.0)])
+    assert TOY.resolves([])
     for band in ((0.2, 0.75), (0.25, 0.76)):
+        assert not TOY.resolves([(0.25, 0.75), band])
         with pytest.raises(ValueError, match="does not begin and end at edges"):
             exact.spearmans(LINES["apart"], TOY, [band])
     for low, high in pairwise(SMOOTH.edges[::20]):
