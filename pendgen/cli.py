@@ -49,6 +49,12 @@ _what = _options(
     click.option("--pendulums", default=DEFAULT.pendulums, help="Pendulums in each split."),
     click.option("--images", default=DEFAULT.images, help="Images of each pendulum."),
     click.option("--seed", default=DEFAULT.seed, help="Seed of energies, times and noise."),
+    click.option(
+        "--replicates",
+        default=1,
+        help="How many times over, with seeds --seed, --seed + 1, ...: a replicate is fresh data and a fresh training "
+        "seed, the unit of statistics.",
+    ),
     click.option("--size", type=int, help="Pixels along a side.", show_default="32; large: 100"),
     click.option("--bob-size", default=DEFAULT.bob_size, help="Pixels along a side of a bob."),
     click.option("--time-gap", default=DEFAULT.time_gap, help="Time from the blue to the red bob."),
@@ -78,6 +84,7 @@ def cli() -> None:
     pendgen build --variant vanilla                    data/vanilla/<version>/, the paper's full size
     pendgen build --variant cropping --alpha-c 0.75    another of the six variants
     pendgen build --suite paper                        every dataset of the paper
+    pendgen build --replicates 10                      vanilla ten times over, with seeds 0 to 9
     pendgen preview data/vanilla                       a contact sheet
     """
 
@@ -89,6 +96,8 @@ def build(
     variant: str | None,
     suite: str | None,
     size: int | None,
+    seed: int,
+    replicates: int,
     out: Path,
     name: str | None,
     container: str,
@@ -104,7 +113,12 @@ def build(
     wanted = _variants(variant, suite, name, options["protocol"], given)
     if size is not None and size < 1:
         raise ValueError(f"size is {size}, expected 1 pixel or more")
-    datasets = [Dataset(kind, size=size or 0, **options) for kind in wanted]
+    if not 1 <= replicates <= 10_000:
+        raise ValueError(f"replicates is {replicates}, expected 1 to 10,000")
+    if name is not None and replicates > 1:
+        raise ValueError(f"name is {name!r}, which {replicates} replicates cannot share; their names tell the seeds")
+    seeds = range(seed, seed + replicates)
+    datasets = [Dataset(kind, size=size or 0, seed=each, **options) for kind in wanted for each in seeds]
     if dry_run:
         return _announce(datasets, out, container, name)
     from pendgen.build import build as run
