@@ -8,7 +8,8 @@ every row has it, else the sampled one for all rows (`primary`): the two are nev
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SIGNED, POSITIVE, ANY = (-1.0, 1.0), (0.0, float("inf")), (-float("inf"), float("inf"))
+SIGNED, SHARE = (-1.0, 1.0), (0.0, 1.0)
+POSITIVE, ANY = (0.0, float("inf")), (-float("inf"), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -41,139 +42,74 @@ class Measure:
 _SPREAD = "an embedding that varies, and two images or more"
 _BANDS = "training energies with gaps, images in them, and an embedding that varies there"
 _HALVES = "two pendulums or more"
+_SHAPE = "two outputs or more, and an embedding that varies"
+_ANGLES = "angles in the file"
 _FILE = "population.h5: the embedding of every image that can occur"
+_OVER = "over every image that can occur"
+
+
+def _rank(name: str, label: str, meaning: str, needs: str, limits: tuple[float, float] = SIGNED) -> Measure:
+    """A rank correlation."""
+    return Measure(name, label, meaning, "", "higher", needs, limits, interval=True, oracle=True)
+
+
+def _error(name: str, label: str, meaning: str) -> Measure:
+    """An error of the energy."""
+    return Measure(name, label, meaning, "energy", "lower", _HALVES, POSITIVE, interval=True, oracle=True)
+
+
+def _shape(name: str, label: str, meaning: str, needs: str, limits: tuple[float, float] = SHARE) -> Measure:
+    """What an embedding looks like; no side is the better one."""
+    return Measure(name, label, meaning, "", "", needs, limits)
+
+
 _SAMPLED = (
-    Measure(
-        "global_spearman",
-        "Global Spearman",
-        "|Spearman's ρ| of the line and the energy over all images",
-        "",
-        "higher",
-        _SPREAD,
-        SIGNED,
-        interval=True,
-        oracle=True,
-    ),
-    Measure(
+    _rank("global_spearman", "Global Spearman", "|Spearman's ρ| of the line and the energy over all images", _SPREAD),
+    _rank(
         "local_spearman",
         "Local Spearman",
         "mean of ρ in seven energy segments, in the direction of the global sign",
-        "",
-        "higher",
         _SPREAD,
-        SIGNED,
-        interval=True,
-        oracle=True,
     ),
-    Measure(
+    _rank(
         "local_abs_spearman",
         "Local |ρ|",
         "mean of |ρ| in the seven segments (what the paper plotted; hides sign flips)",
-        "",
-        "higher",
         _SPREAD,
-        (0.0, 1.0),
-        interval=True,
-        oracle=True,
+        SHARE,
     ),
-    Measure(
+    _rank(
         "gap_spearman",
         "Spearman in gaps",
         "mean of ρ inside the energy gaps of training, in the direction of the global sign",
-        "",
-        "higher",
         _BANDS,
-        SIGNED,
-        interval=True,
-        oracle=True,
     ),
-    Measure(
-        "gap_abs_spearman",
-        "|ρ| in gaps",
-        "mean of |ρ| inside the gaps",
-        "",
-        "higher",
-        _BANDS,
-        (0.0, 1.0),
-        interval=True,
-        oracle=True,
+    _rank("gap_abs_spearman", "|ρ| in gaps", "mean of |ρ| inside the gaps", _BANDS, SHARE),
+    _rank(
+        "visible_band_spearman", "Spearman in seen bands", "mean of ρ inside the energy bands seen in training", _BANDS
     ),
-    Measure(
-        "visible_band_spearman",
-        "Spearman in seen bands",
-        "mean of ρ inside the energy bands seen in training",
-        "",
-        "higher",
-        _BANDS,
-        SIGNED,
-        interval=True,
-        oracle=True,
-    ),
-    Measure(
+    _rank(
         "interior_band_spearman",
         "Spearman in inner bands",
         "mean of ρ inside the seen bands between gaps (the paper's plot may show this one)",
-        "",
-        "higher",
         _BANDS,
-        SIGNED,
-        interval=True,
-        oracle=True,
     ),
     Measure(
-        "representation_range",
-        "Range",
-        "largest less smallest output (d = 1)",
-        "embedding",
-        "",
-        "one output",
-        POSITIVE,
+        "representation_range", "Range", "largest less smallest output (d = 1)", "embedding", "", "one output", POSITIVE
     ),
-    Measure(
+    _error(
         "monotone_rmse",
         "Monotone RMSE",
         "error of the best monotone rule from the line to the energy, on the other half of the pendulums",
-        "energy",
-        "lower",
-        _HALVES,
-        POSITIVE,
-        interval=True,
-        oracle=True,
     ),
-    Measure(
+    _error(
         "forest_rmse",
         "Forest RMSE",
         "error of a random forest from embedding to energy, same halves (at 32 px it reads which image it is, "
         "so that any embedding that keeps images apart reaches the ceiling)",
-        "energy",
-        "lower",
-        _HALVES,
-        POSITIVE,
-        interval=True,
-        oracle=True,
     ),
-    Measure(
-        "knn_rmse",
-        "Neighbours RMSE",
-        "error of the 20 nearest neighbours, same halves",
-        "energy",
-        "lower",
-        _HALVES,
-        POSITIVE,
-        interval=True,
-        oracle=True,
-    ),
-    Measure(
-        "linear_rmse",
-        "Linear RMSE",
-        "error of linear least squares, same halves",
-        "energy",
-        "lower",
-        _HALVES,
-        POSITIVE,
-        interval=True,
-        oracle=True,
-    ),
+    _error("knn_rmse", "Neighbours RMSE", "error of the 20 nearest neighbours, same halves"),
+    _error("linear_rmse", "Linear RMSE", "error of linear least squares, same halves"),
     Measure(
         "time_invariance",
         "Time invariance",
@@ -184,59 +120,44 @@ _SAMPLED = (
         (-float("inf"), 1.0),
         oracle=True,
     ),
-    Measure(
+    _shape(
         "participation_ratio",
         "Dimensions used",
         "effective number of dimensions, (Σλ)²/Σλ² of the covariance (d > 1)",
-        "",
-        "",
-        "two outputs or more, and an embedding that varies",
+        _SHAPE,
         POSITIVE,
     ),
-    Measure(
+    _shape(
         "line_share",
         "On a curve",
         "share of the embedding's variance that follows its line as a curve, in [0, 1] (d > 1)",
-        "",
-        "",
-        "two outputs or more, and an embedding that varies",
-        (0.0, 1.0),
+        _SHAPE,
     ),
-    Measure(
+    _shape(
         "vertical_correlation",
         "Vertical, correlation",
         "largest |correlation| of an output with cos θ, within pendulums",
-        "",
-        "",
-        "angles in the file, and an output that varies within a pendulum",
-        (0.0, 1.0),
+        f"{_ANGLES}, and an output that varies within a pendulum",
     ),
-    Measure(
+    _shape(
         "vertical_r2",
         "Vertical, share",
         "share of the variance of cos θ that the outputs explain within twenty equal parts of the line",
-        "",
-        "",
-        "angles in the file",
-        (0.0, 1.0),
+        _ANGLES,
     ),
-    Measure(
+    _shape(
         "vertical_gain",
         "Vertical, beyond chance",
         "vertical_r2 less what further outputs that are dealt out at random among images of like line explain (d > 1)",
-        "",
-        "",
-        "two outputs or more, and angles in the file",
-        (-1.0, 1.0),
+        f"two outputs or more, and {_ANGLES}",
+        SIGNED,
     ),
-    Measure(
+    _shape(
         "horizontal_gain",
         "Horizontal, beyond chance",
         "vertical_gain for sin θ: an output that follows any position of the bob gains on both alike",
-        "",
-        "",
-        "two outputs or more, and angles in the file",
-        (-1.0, 1.0),
+        f"two outputs or more, and {_ANGLES}",
+        SIGNED,
     ),
     Measure(
         "blank_offset",
@@ -255,60 +176,36 @@ _SAMPLED = (
         "",
         "lower",
         "training energies with gaps",
-        (0.0, 1.0),
+        SHARE,
         truth=True,
     ),
 )
 
 
-def _exact(name: str, label: str, meaning: str, like: str) -> Measure:
+def _exact(name: str, sampled: str, meaning: str) -> Measure:
     """The exact counterpart of a sampled measure."""
-    model = next(one for one in _SAMPLED if one.name == like)
-    needs = _FILE if model.needs in (_SPREAD, _HALVES) else f"{_FILE}; {model.needs}"
-    oracle = name not in ("population_range", "population_fractured")
-    return Measure(
-        name,
-        label,
-        meaning,
-        model.unit,
-        model.better,
-        needs,
-        model.limits,
-        oracle=oracle,
-        exact=True,
-        truth=model.truth,
-    )
+    like = next(one for one in _SAMPLED if one.name == sampled)
+    needs = _FILE if like.needs in (_SPREAD, _HALVES) else f"{_FILE}; {like.needs}"
+    scored = like.oracle  # ranges and fractures have none
+    common = (like.unit, like.better, needs, like.limits)
+    return Measure(name, f"{like.label}, exact", meaning, *common, oracle=scored, exact=True, truth=like.truth)
 
 
-_OVER = "over every image that can occur"
 _EXACT = (
-    _exact("population_global", "Global Spearman, exact", f"|Spearman's ρ| {_OVER}", "global_spearman"),
-    _exact("population_local", "Local Spearman, exact", f"local_spearman {_OVER}", "local_spearman"),
-    _exact("population_local_abs", "Local |ρ|, exact", f"local_abs_spearman {_OVER}", "local_abs_spearman"),
-    _exact("population_rmse", "Monotone RMSE, exact", f"error of the best monotone rule {_OVER}", "monotone_rmse"),
+    _exact("population_global", "global_spearman", f"|Spearman's ρ| {_OVER}"),
+    _exact("population_local", "local_spearman", f"local_spearman {_OVER}"),
+    _exact("population_local_abs", "local_abs_spearman", f"local_abs_spearman {_OVER}"),
+    _exact("population_rmse", "monotone_rmse", f"error of the best monotone rule {_OVER}"),
     _exact(
         "population_range",
-        "Range, exact",
-        "largest less smallest output, as 102,400 images are expected to show it",
         "representation_range",
+        "largest less smallest output, as 102,400 images are expected to show it",
     ),
-    _exact("population_gap", "Spearman in gaps, exact", f"gap_spearman {_OVER}", "gap_spearman"),
-    _exact("population_gap_abs", "|ρ| in gaps, exact", f"gap_abs_spearman {_OVER}", "gap_abs_spearman"),
-    _exact(
-        "population_visible_band",
-        "Spearman in seen bands, exact",
-        f"visible_band_spearman {_OVER}",
-        "visible_band_spearman",
-    ),
-    _exact(
-        "population_interior_band",
-        "Spearman in inner bands, exact",
-        f"interior_band_spearman {_OVER}",
-        "interior_band_spearman",
-    ),
-    _exact(
-        "population_fractured", "Fractured, exact", f"two seen bands run in opposite directions {_OVER}", "fractured"
-    ),
+    _exact("population_gap", "gap_spearman", f"gap_spearman {_OVER}"),
+    _exact("population_gap_abs", "gap_abs_spearman", f"gap_abs_spearman {_OVER}"),
+    _exact("population_visible_band", "visible_band_spearman", f"visible_band_spearman {_OVER}"),
+    _exact("population_interior_band", "interior_band_spearman", f"interior_band_spearman {_OVER}"),
+    _exact("population_fractured", "fractured", f"two seen bands run in opposite directions {_OVER}"),
 )
 MEASURES: dict[str, Measure] = {one.name: one for one in (*_SAMPLED, *_EXACT)}
 PRIMARY: dict[str, str] = {
