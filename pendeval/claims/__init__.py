@@ -1,310 +1,170 @@
 """The paper's claims, one by one, each with the rule that judges it on the runs at hand.
 
-`judge` fills claims.csv: every claim always has its row, "undecided" with what to run where runs are missing. Only
-test images with everything in view ("all") and encoders trained on the data they are scored on count, unless the
-claim says otherwise; see `claims.rows` for which recipe is judged and `claims.rules` for the two common rules.
+`judge` fills claims.csv: every claim always has its row, "undecided" with what to run where runs are missing. Which
+rows count is decided in `claims.rows`, how they are judged in `claims.rules` and `claims.counts`; the claims themselves
+stand in `claims.scores`, `claims.gaps`, `claims.representation` and `claims.appendix`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from pendeval import columns
-from pendeval.claims import methods as m
-from pendeval.claims import representation as r
-from pendeval.claims.rows import prepare
-from pendeval.claims.rules import AHEAD, AT_LEAST, MARGINS, WITHIN, Judgement
+from pendeval.claims import appendix, gaps, representation, scores
+from pendeval.claims.claim import Claim
+from pendeval.claims.frame import Rows
+from pendeval.claims.question import Cells, Question
+from pendeval.claims.rows import FULL_IMAGES, FULL_PENDULUMS, Grid, grid
+from pendeval.claims.rules import UNDECIDED, Judgement, Superior, Table
+from pendeval.verdict import holm, t_interval
 
-Frames = Mapping[str, pd.DataFrame]
-G, L = "global_spearman", "local_spearman"
-NUMERICAL, GRAPHICAL = "numerical-noise", "graphical-noise"
-INSIDE = ("gap_abs_spearman", "interior_band_spearman")
-"""What the authors may have plotted as interpolation instead."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One sentence of the paper, the section that makes it, and how it is judged."""
-
-    id: str
-    section: str
-    text: str
-    rule: str
-    judge: Callable[[Frames], Judgement]
-
-
-def _mild(level: float) -> bool:
-    return 0 < level < 0.2 - 1e-9
-
-
-def _strong(level: float) -> bool:
-    return level >= 0.2 - 1e-9
-
-
-def _small_gaps(level: float) -> bool:
-    return level <= 0.4 + 1e-9
-
-
-def _large_gaps(level: float) -> bool:
-    return level >= 0.6 - 1e-9
+CLAIMS: tuple[Claim, ...] = (*scores.CLAIMS, *gaps.CLAIMS, *representation.CLAIMS, *appendix.CLAIMS)
+"""Every claim."""
+HEADLINES = sum(claim.headline for claim in CLAIMS)
+COLUMNS: dict[str, str] = {
+    "claim": "short name",
+    "section": "where the paper makes it",
+    "text": "the claim in a sentence",
+    "verdict": "supported, contradicted, equal (neither method ahead by more than the margin), or undecided",
+    "provisional": "whether the verdict rests on less than the claim asks for; no where there is none",
+    "reasons": "what it falls short of: recipe, size, levels, replicates, precision, training or test sets",
+    "estimate": "the number judged (see rule): of the condition that decides, or of the mean",
+    "ci_low": "95 % interval of the estimate",
+    "ci_high": "its other end",
+    "p_value": "two-sided p against the border; not corrected for the number of claims",
+    "p_holm": "the same corrected by Holm for the headline four (empty elsewhere)",
+    "n": "units behind the estimate; over several conditions the fewest",
+    "unit": "replicate, dataset (the mean of its trainings), or training seed (all share one training set)",
+    "margin": "the border or margin that the estimate is held against",
+    "conditions": "how many conditions were judged",
+    "source": "population (exact scores) or sample (scores that scatter with the test images)",
+    "precision": "precision of the trainings",
+    "evidence": "means, intervals and further comparisons, which decide nothing",
+    "missing": "what to run where it is undecided or provisional",
+    "rule": "the number judged, and how",
+    "recipe": "protocol and schedule of the runs judged",
+}
+"""Every column of claims.csv and what it says."""
+_GAPS = {"paper": 3, "original": 4}
 
 
-def _methods(
-    name: str, section: str, text: str, variant: str, levels: m.Levels = m.anywhere, order: tuple[str, str] = m.BOTH
-) -> tuple[Claim, Claim]:
-    """A claim about either score of the two methods, `{}` in its text; without noise, one of "at least"."""
-
-    def one(word: str, measure: str) -> Claim:
-        also = (*(["clean"] if variant == NUMERICAL else []), *(["local_abs_spearman"] if measure == L else []))
-        margin = MARGINS[measure] if levels is m.anywhere else 0.0
-        function = partial(
-            m.between_methods, variant=variant, measure=measure, levels=levels, order=order, also=also, margin=margin
-        )
-        rule = _LESS + AT_LEAST.format(margin=margin) if margin else _BEHIND if order == m.BEHIND else _LESS + AHEAD
-        return Claim(f"{name}-{word}", section, text.format(word), rule, function)
-
-    return one("global", G), one("local", L)
+def judge(frames: Mapping[str, pd.DataFrame], claims: Sequence[Claim] = CLAIMS) -> pd.DataFrame:
+    """A row of COLUMNS for every claim, from the frames "runs" and "segments" (either may be empty or lack columns)."""
+    rows = {name: Rows(frames.get(name, pd.DataFrame())) for name in ("runs", "segments")}
+    grids = [grid(rows[claim.question.frame], claim.question) for claim in claims]
+    found = [
+        claim.rule.judge(table(claim.question, held, held.cells(rows[claim.question.frame])))
+        for claim, held in zip(claims, grids, strict=True)
+    ]
+    found, corrected = settle(claims, found)
+    lines = [_row(*each, rows[each[0].question.frame]) for each in zip(claims, grids, found, corrected, strict=True)]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-_LESS = "Contrastive less supervised. "
-_AHEAD = _LESS + AHEAD
-_BEHIND = "Supervised less contrastive. " + AHEAD
-_LOCAL_FIRST = (
-    "Shares lost to noise, (zero noise − noise) / zero noise paired by seed, from the smallest level at which either "
-    "share is certainly above 0 (95 %); local share less global share. " + AHEAD
-)
-_UNFRACTURED = (
-    "Pairs are left out whose contrastive run has two visible bands of certainly opposite sign, or cannot be told. "
-)
-_FRACTURE = (
-    "Clopper–Pearson intervals at 95 %: supported with 5 or more runs when ours holds 2/5 and our share lies in that "
-    "of 2 in 5; contradicted when the two intervals do not touch; else undecided."
-)
-_DENSITY = "Spearman's ρ of density and score over the segments of each run (4 or more of the seven). "
-_RANGE = "Contrastive, largest less smallest output. "
-_CONSISTENT = (
-    "Sd over mean across runs at zero noise: supported when the 95 % chi-square interval of the sd puts it below .1; "
-    "contradicted when above; else undecided."
-)
-_BLANKS = (
-    "Blank images less the mean of visible images at their energies, in standard deviations of the visible images' "
-    "line, at α_c < .9. "
-)
-_SHORTFALL = (
-    "Shortfall: the oracle's global Spearman less the encoder's. That with cropping (α_c < .9) on images with both "
-    "bobs in view, less that on vanilla, paired by seed. "
-)
-_VERTICAL = "Share of cos θ that all outputs explain beside the energy, less that of one output of the same seed. "
-_PRINTED = (
-    "Contradicted when the best possible error on the same images, less 3 standard errors, lies above the largest "
-    "printed value in every run; supported when the forest's error is certainly no larger than that; else undecided."
-)
-_TRAINING = "Supervised, each score less its oracle's: test less training images. "
-
-CLAIMS = (
-    *_methods(
-        "vanilla",
-        "3.1, Fig. 3",
-        "On vanilla, contrastive {} Spearman is at least the supervised one.",
-        "vanilla",
-    ),
-    *_methods(
-        "large",
-        "3.1, Fig. 3",
-        "On large images, contrastive {} Spearman is at least the supervised one.",
-        "large",
-    ),
-    *_methods(
-        "numerical-mild",
-        "3.2, Fig. 5",
-        "Under numerical noise ε_n < .2, contrastive is ahead in {} Spearman.",
-        NUMERICAL,
-        _mild,
-    ),
-    *_methods(
-        "numerical-strong",
-        "3.2, Fig. 5",
-        "Under numerical noise ε_n ≥ .2, contrastive is behind in {} Spearman.",
-        NUMERICAL,
-        _strong,
-        m.BEHIND,
-    ),
-    *_methods(
-        "graphical",
-        "3.2, Fig. 5",
-        "Under graphical noise, contrastive is ahead in {} Spearman.",
-        GRAPHICAL,
-        m.noisy_level,
-    ),
-    *(
-        Claim(
-            f"local-first-{method}",
-            "3.2, Fig. 5",
-            f"As numerical noise grows, {method} local Spearman falls before global Spearman.",
-            _LOCAL_FIRST,
-            partial(m.local_first, variant=NUMERICAL, method=method),
-        )
-        for method in m.BOTH
-    ),
-    Claim(
-        "gaps-small-global",
-        "3.3, Fig. 6",
-        "With gaps α_g ≤ .4, contrastive is ahead in global Spearman.",
-        _AHEAD,
-        partial(m.between_methods, variant="gaps", measure=G, levels=_small_gaps, also=("gap_spearman",)),
-    ),
-    Claim(
-        "gaps-large-global",
-        "3.3, Fig. 6",
-        "With gaps α_g ≥ .6, contrastive is behind in global Spearman.",
-        _BEHIND,
-        partial(m.between_methods, variant="gaps", measure=G, levels=_large_gaps, order=m.BEHIND),
-    ),
-    Claim(
-        "gaps-large-interpolation",
-        "3.3, Fig. 6",
-        "With gaps α_g ≥ .6, contrastive is ahead in Spearman inside the gaps.",
-        _AHEAD,
-        partial(m.between_methods, variant="gaps", measure="gap_spearman", levels=_large_gaps, also=INSIDE),
-    ),
-    Claim(
-        "gaps-large-unfractured",
-        "3.3, Fig. 7",
-        "With gaps α_g ≥ .6, contrastive runs that did not fracture are ahead in global Spearman.",
-        _UNFRACTURED + _AHEAD,
-        partial(m.between_methods, variant="gaps", measure=G, levels=_large_gaps, unfractured=True),
-    ),
-    Claim(
-        "gaps-fracture",
-        "4.1",
-        "With gaps α_g = .8, 2 of 5 contrastive runs fracture.",
-        _FRACTURE,
-        partial(m.fracture, level=0.8),
-    ),
-    Claim(
-        "density",
-        "4.2, Fig. 10",
-        "Within a contrastive representation, density is high where local Spearman is low.",
-        _DENSITY + WITHIN.format(inside="below 0"),
-        r.density,
-    ),
-    Claim(
-        "range-shrinks",
-        "4.2",
-        "The range of contrastive representations shrinks as numerical noise grows.",
-        _RANGE + "Zero noise less noise of the same seed. " + AHEAD,
-        r.range_shrinks,
-    ),
-    Claim(
-        "range-noiseless",
-        "4.2",
-        "The range of contrastive representations at zero noise is roughly 7.",
-        _RANGE + WITHIN.format(inside="between 6 and 8"),
-        partial(r.range_within, low=6.0, high=8.0),
-    ),
-    Claim(
-        "range-noisy",
-        "4.2",
-        "The range of contrastive representations is below 1 under strong numerical noise (ε_n ≥ .2).",
-        _RANGE + WITHIN.format(inside="below 1"),
-        partial(r.range_within, low=0.0, high=1.0, variant=NUMERICAL, levels=_strong),
-    ),
-    Claim(
-        "range-consistent",
-        "4.2",
-        "The range of contrastive representations is extremely consistent across runs.",
-        _RANGE + _CONSISTENT,
-        r.range_consistent,
-    ),
-    Claim(
-        "blank-average",
-        "4.3, Fig. 12",
-        "Contrastive training sends blank images to the average of the images they could be.",
-        _BLANKS + WITHIN.format(inside="within ±.25"),
-        r.blanks,
-    ),
-    Claim(
-        "ambiguity-contrastive",
-        "4.3",
-        "Blank images in training hurt contrastive encoders on the other images.",
-        _SHORTFALL + AHEAD,
-        partial(m.ambiguity, method="contrastive"),
-    ),
-    Claim(
-        "ambiguity-supervised",
-        "4.3",
-        "Blank images in training do not hurt supervised encoders on the other images.",
-        _SHORTFALL + WITHIN.format(inside="below .005"),
-        partial(m.ambiguity, method="supervised"),
-    ),
-    Claim(
-        "outputs-one-dimensional",
-        "3.1, Fig. 4",
-        "With two or three outputs, contrastive representations stay mostly one-dimensional.",
-        "Share of the outputs' variance that follows a curve. " + WITHIN.format(inside="above .95"),
-        r.one_dimensional,
-    ),
-    Claim(
-        "outputs-vertical",
-        "A.5, Fig. 18",
-        "Further outputs of contrastive encoders carry the vertical position.",
-        _VERTICAL + AHEAD,
-        r.vertical,
-    ),
-    Claim(
-        "outputs-matched",
-        "A.5, Fig. 17",
-        "Inverse regression from two or three outputs is as good for either method.",
-        "Forest RMSE, contrastive less supervised, paired by seed. " + WITHIN.format(inside="within ±.001"),
-        r.regression,
-    ),
-    Claim(
-        "outputs-printed-rmse",
-        "A.5, Fig. 17",
-        "The inverse regression predicts the energy of an image with an RMSE of .0032.",
-        _PRINTED,
-        r.printed_error,
-    ),
-    *(
-        Claim(
-            f"training-split-{word}",
-            "A.1",
-            f"Supervised {word} Spearman on training images is no better than on test images.",
-            _TRAINING + AT_LEAST.format(margin=MARGINS[measure]),
-            partial(m.training_split, measure=measure),
-        )
-        for word, measure in (("global", G), ("local", L))
-    ),
-    *(
-        Claim(
-            f"l1-{word}",
-            "A.1",
-            f"Training with absolute instead of squared error does not improve the supervised {word} Spearman.",
-            "Supervised, squared error less absolute error. " + AT_LEAST.format(margin=MARGINS[measure]),
-            partial(m.l1_loss, measure=measure),
-        )
-        for word, measure in (("global", G), ("local", L))
-    ),
-    Claim(
-        "cosine",
-        "A.3, Fig. 15",
-        "Two outputs under cosine similarity learn the energy well too.",
-        "Global Spearman around the circle. " + WITHIN.format(inside="above .97"),
-        partial(r.cosine, least=0.97),
-    ),
-)
-"""Every claim, in the order of the paper."""
+def table(question: Question, held: Grid, cells: Cells) -> Table:
+    """What a rule judges: the number asked for, and whatever else the rule needs."""
+    shape = (len(held.levels), len(held.unit_of))
+    values = question.value(cells) if held.index else np.full(shape, np.nan)
+    further = {name: value(cells) if held.index else np.full(shape, np.nan) for name, value in question.further.items()}
+    names = held.names if len(values) == len(held.names) else ("",) * len(values)
+    gap_number = _GAPS.get(str(held.stratum.get("protocol", "")), 3)
+    return Table(names, values, held.unit_of, held.unit or "replicate", further, gap_number)
 
 
-def judge(frames: Frames, claims: Sequence[Claim] = CLAIMS) -> pd.DataFrame:
-    """A row of columns.CLAIMS for every claim, from the frames "runs" and "segments" (either may be empty)."""
-    given = {name: frames.get(name, pd.DataFrame()) for name in ("runs", "segments")}
-    given["runs"] = prepare(given["runs"])
-    rows = []
-    for claim in claims:
-        found = claim.judge(given)
-        row = (claim.id, claim.section, claim.text, found.verdict, found.evidence, found.missing)
-        rows.append((*row, claim.rule, found.recipe, found.conditions))
-    return pd.DataFrame(rows, columns=list(columns.CLAIMS))
+def settle(claims: Sequence[Claim], found: Sequence[Judgement]) -> tuple[list[Judgement], list[float]]:
+    """The judgements with the headline's corrected for their number, known or not; and the corrected p-values."""
+    heads = [k for k, claim in enumerate(claims) if claim.headline]
+    given = [found[k].p_value for k in heads]
+    corrected = holm([*given, *[math.nan] * (HEADLINES - len(heads))])[: len(heads)]
+    settled, p_values = list(found), [math.nan] * len(claims)
+    for k, p in zip(heads, corrected, strict=True):
+        rule = claims[k].rule
+        p_values[k] = p
+        if isinstance(rule, Superior):
+            settled[k] = rule.settle(found[k], p)
+    return settled, p_values
+
+
+def reasons(claim: Claim, held: Grid, found: Judgement) -> list[str]:
+    """What a verdict falls short of."""
+    given = held.stratum
+    said = [f"recipe: {given['schedule']}"] if given.get("schedule") else []
+    size = tuple(given.get(name, math.nan) for name in ("train_pendulums", "train_images"))
+    if size[0] < FULL_PENDULUMS or size[1] < FULL_IMAGES:
+        said.append(f"size: {size[0]:g} × {size[1]:g} training images, not {FULL_PENDULUMS} × {FULL_IMAGES}")
+    axis = claim.question.axis
+    if held.missing and axis is not None and axis.column != "number":
+        said.append(f"levels: fewer than two runs at {axis.symbol} = {', '.join(f'{v:g}' for v in held.missing)}")
+    if found.n < claim.seeds:
+        said.append(f"{found.n} {held.unit}s, not {claim.seeds}")
+    if claim.headline and set(held.precision) != {"float32"}:
+        said.append(f"trained in {', '.join(name or 'unknown precision' for name in held.precision)}, not float32")
+    if len(held.datasets) == 1:
+        seed = "unknown" if held.datasets[0] < 0 else f"{held.datasets[0]:g}"
+        said.append(f"one training set (data seed {seed}): nothing is known of others")
+    if not held.exact and 1 == held.test_splits < len(held.unit_of):
+        said.append("scores sampled on one test split, whose noise all runs share")
+    return said
+
+
+def _row(claim: Claim, held: Grid, found: Judgement, p_holm: float, rows: Rows) -> dict[str, object]:
+    decided = found.verdict != UNDECIDED
+    short = reasons(claim, held, found) if found.n else []
+    rule = f"{claim.about} {claim.rule.sentence}"
+    numbers = {name: getattr(found, name) for name in ("estimate", "ci_low", "ci_high", "p_value", "n", "margin")}
+    return {
+        **{"claim": claim.id, "section": claim.section, "text": claim.text, "verdict": found.verdict},
+        **{"provisional": decided and bool(short), "reasons": "; ".join(short)},
+        **numbers,
+        **{"p_holm": p_holm, "unit": held.unit, "conditions": found.conditions},
+        "source": ("population" if held.exact else "sample") if found.n else "",
+        "precision": ", ".join(name for name in held.precision if name),
+        "evidence": "; ".join(_evidence(claim, held, found, rows)),
+        "missing": "; ".join(_missing(claim, held, found, short)),
+        "rule": rule,
+        "recipe": _recipe(held),
+    }
+
+
+def _evidence(claim: Claim, held: Grid, found: Judgement, rows: Rows) -> list[str]:
+    if not held.index:
+        return []
+    cells = held.cells(rows)
+    words = list(found.words)
+    for name, value in claim.question.shown:
+        given = value(cells)
+        if np.isfinite(given).any():
+            words.append(f"{name} {np.nanmean(given):.5g}")
+    for name, other in claim.question.also:
+        beside = grid(rows, other)
+        if not beside.index or beside.stratum != held.stratum:
+            continue
+        mean = t_interval(table(other, beside, beside.cells(rows)).blocks())
+        if mean.n:
+            words.append(f"{name}: {mean.mean:+.3g} [{mean.low:+.3g}, {mean.high:+.3g}], n = {mean.n}")
+    return [*words, f"{held.lost} rows without a training seed left out"] if held.lost else words
+
+
+def _missing(claim: Claim, held: Grid, found: Judgement, short: Sequence[str]) -> list[str]:
+    if found.verdict != UNDECIDED and not short:
+        return []
+    if not found.n:
+        words = [f"{held.unknown} runs whose settings are not known: embed again with pendtrain embed"]
+        return [*(words if held.unknown else []), claim.commands()]
+    more = [found.again] if found.again and found.verdict == UNDECIDED else []
+    axis = claim.question.axis
+    levels = held.missing if axis is not None and axis.column in ("level", "num_gaps") else ()
+    alone = len(short) == 1 and short[0].startswith("levels")
+    return [*more, claim.commands(levels if alone else ())]
+
+
+def _recipe(held: Grid) -> str:
+    given = held.stratum
+    parts = [str(given.get("recipe_protocol", "")), str(given.get("schedule", ""))]
+    parts += ["original data"] if given.get("protocol") == "original" != given.get("recipe_protocol") else []
+    return ", ".join(part for part in parts if part)
+
+
+__all__ = ["CLAIMS", "COLUMNS", "Claim", "judge", "reasons", "replace", "settle", "table"]

@@ -1,197 +1,323 @@
-"""Claims about the representation itself: density, range, blank images, further outputs, cosine similarity.
+"""Claims about the representation itself: its form, its range, its density, and where blank images are put.
 
-Each function takes the frames of a report (`runs` as `claims.rows.prepare` leaves it) and returns a `Judgement`.
-Sources: sections 3.1, 4.2 and 4.3, App. A.3 and A.5.
+Sources: sections 3.1, 4.2 and 4.3, Figs. 4, 10 and 12. Range and density belong to one output.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-import pandas as pd
-from scipy.stats import chi2
+from scipy.stats import rankdata
 
-from pendeval import columns
-from pendeval.claims.methods import BOTH, anywhere, covered, noisy_level, sweep, with_blanks
-from pendeval.claims.rows import absent, alone, choose, like, pair, prepare, select
-from pendeval.claims.rules import (
-    CONTRADICTED,
-    SUPPORTED,
-    UNDECIDED,
-    Judgement,
-    ahead,
-    brief,
-    brief_mean,
-    within,
+from pendeval.claims.claim import Claim
+from pendeval.claims.compare import (
+    BLANKS_C,
+    BOTH,
+    DIMS,
+    EPS_N,
+    NUMERICAL,
+    SCORES,
+    SEGMENT,
+    STRONG_N,
+    Float,
+    of,
+    one,
+    shortfall,
+    slope,
+    trend,
 )
-from pendeval.verdict import t_interval
+from pendeval.claims.question import STRATUM, Axis, Cells, Question, Side
+from pendeval.claims.rules import Above, EveryLevel, Inside, Spread
 
-Frames = Mapping[str, pd.DataFrame]
-FEWEST_SEGMENTS = 4
-"""Segments of a run that must have both a density and a score before their ranks are compared."""
-BLANK_MARGIN = 0.25
-"""Standard deviations of the visible images' line within which blank images count as at the average."""
+RANGE = "representation_range"
+BENT = 0.1
+"""By which share a straight line must miss more than the best monotone rule for the relation to count as nonlinear."""
 SPREAD = 0.1
-"""Largest sd over mean of the range that counts as consistent across runs."""
-PRINTED_RMSE = 0.00324
-"""The largest of the four errors of Fig. 17."""
-MATCHED = 0.001
-"""Difference of RMSE that counts as closely matched: five times the largest printed one, in units of energy."""
+"""Sd over mean of the range below which it counts as consistent."""
+STEADY = float(np.log2(1 + SPREAD))
+"""Exponent of the range below which doubling a setting changes it by less than SPREAD."""
+ROOT, ROOT_MARGIN = 0.5, 0.1
+"""The optimal InfoNCE embedding's range goes as √τ; exponents this near count as that."""
+LOWEST_BLANK = {0.75: 0.14}
+"""Lowest energy that can give a blank image, at the only α_c that leaves a whole segment without them."""
+FEWEST_SEGMENTS = 4
+ONE = ("--method contrastive",)
+_TEMPERATURE = Axis("temperature", "τ", open=True)
+_CLIP = Axis("clip_norm", "largest gradient norm", open=True)
 
 
-def density(frames: Frames) -> Judgement:
-    """Whether dense segments score low: within each run, Spearman's ρ of density and score over its segments."""
-    segments = frames["segments"].reindex(columns=list(columns.SEGMENTS))
-    segments = segments[segments["kind"] == "segment"]
-    keys = [*columns.CONDITION, "data_seed", "seed", "file", "digest"]
-    rows = [
-        dict(zip(keys, key, strict=True)) | {"value": _density_rank(part)}
-        for key, part in segments.groupby(keys, dropna=False, sort=False)
-    ]
-    runs = prepare(pd.DataFrame(rows, columns=[*keys, "value"]))
-    (ours,), recipe = choose([select(runs, "vanilla", "contrastive")])
-    evidence = brief_mean(alone(like(select(runs, "vanilla", "supervised"), ours)), "supervised")
-    run = sweep("vanilla", [0.0], "--method contrastive")
-    return within(alone(ours), -np.inf, 0.0, recipe, run, evidence)
+def _nonlinear(cells: Cells) -> Float:
+    return cells("contrastive", "linear_rmse") / cells("contrastive", "monotone_rmse") - 1
 
 
-def _density_rank(part: pd.DataFrame) -> float:
-    both = part[["density", "spearman"]].astype(np.float64).dropna()
-    if len(both) < FEWEST_SEGMENTS:
-        return np.nan
-    return float(both.corr(method="spearman").to_numpy()[0, 1])
+def _density_rank(cells: Cells) -> Float:
+    """Spearman's ρ of density and score over the segments of each run that have both: (1, R)."""
+    density, score = cells("contrastive", "density"), cells("contrastive", "spearman")
+    found = np.full(density.shape[1], np.nan)
+    known = np.isfinite(density) & np.isfinite(score)
+    for run in np.flatnonzero(known.sum(axis=0) >= FEWEST_SEGMENTS):
+        ranks = [rankdata(side[known[:, run], run]) for side in (density, score)]
+        ranks = [side - side.mean() for side in ranks]
+        norm = np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1]))
+        found[run] = ranks[0] @ ranks[1] / norm if norm > 0 else 0.0
+    return found[None]
 
 
-def range_shrinks(frames: Frames) -> Judgement:
-    """Whether the range at zero noise is above the range with numerical noise, paired by seed."""
-    noise = "numerical-noise"
-    runs = frames["runs"]
-    (noisy, zero), recipe = choose(
-        [select(runs, noise, "contrastive", noisy_level), select(runs, "vanilla", "contrastive")]
+def _high_less_low(cells: Cells, measure: str, logarithm: bool) -> Float:
+    """Mean over the three highest segments less that over the three lowest: (1, R)."""
+    values = cells("contrastive", measure)
+    values = np.log(values) if logarithm else values
+    low, high = cells.levels <= 3, cells.levels >= 5
+    if low.sum() < 3 or high.sum() < 3:
+        return np.full((1, values.shape[1]), np.nan)
+    return np.asarray((values[high].mean(axis=0) - values[low].mean(axis=0))[None])
+
+
+def _shrinks(cells: Cells) -> Float:
+    """Spearman's ρ of range and noise within each run, sign reversed, zero noise counting as the first level."""
+    zero = np.where(cells.present[:, None], cells("zero", RANGE), np.nan)
+    first = np.nanmax(zero, axis=0, initial=-np.inf, where=np.isfinite(zero))
+    values = np.vstack([np.where(np.isfinite(first), first, np.nan)[None], cells("noise", RANGE)])
+    return -trend(np.append(0.0, cells.levels), values, np.append(True, cells.present))
+
+
+def _exponent(cells: Cells) -> Float:
+    """Exponent of the range in the setting that the axis varies: (1, R)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(cells("contrastive", RANGE))
+    return slope(np.log(cells.levels), np.where(np.isfinite(logs), logs, np.nan), cells.present)
+
+
+def _swept(axis: Axis, setting: str, options: Sequence[str]) -> tuple[Question, tuple[str, ...]]:
+    """The range's exponent in one setting of the recipe, all others alike."""
+    stratum = tuple(f"recipe without {setting}" if name == "schedule" else name for name in STRATUM)
+    shown = (("range", of("contrastive", RANGE)),)
+    question = Question({"contrastive": Side("contrastive")}, (RANGE,), _exponent, axis, shown=shown, stratum=stratum)
+    return question, tuple(f"--method contrastive{option}" for option in options)
+
+
+_BY_TEMPERATURE, _TEMPERATURES = _swept(_TEMPERATURE, "temperature", ("", " --temperature 0.05", " --temperature 0.2"))
+_BY_CLIP, _CLIPS = _swept(_CLIP, "clip_norm", ("", " --clip-norm 1", " --clip-norm 10"))
+
+
+def _scatter(cells: Cells) -> Float:
+    """How far images lie from the mean of their pendulum, in standard deviations of all images in view."""
+    return np.sqrt(np.clip(1 - cells("in view", "time_invariance"), 0, None))
+
+
+def _hurt(cells: Cells, measure: str) -> Float:
+    lost = {m: shortfall(cells, f"{m}, cropped", measure) - shortfall(cells, m, measure) for m in BOTH}
+    return lost["contrastive"] - lost["supervised"]
+
+
+def _where_blank(cells: Cells) -> Float:
+    """Rise of log density against vanilla where images can be blank, less the rise where none can: (1, R)."""
+    rise = np.log(cells("cropped", "density")) - np.log(cells("vanilla", "density"))
+    free = cells.levels / len(SEGMENT.wanted) < LOWEST_BLANK[0.75] + 0.01
+    if not free.any() or free.all():
+        return np.full((1, rise.shape[1]), np.nan)
+    held = np.isfinite(rise[~free]).any(axis=0)
+    mean = np.full(rise.shape[1], np.nan)
+    mean[held] = np.nanmean(rise[~free][:, held], axis=0)
+    return np.asarray((mean - rise[free].mean(axis=0))[None])
+
+
+def _ambiguity(word: str, measure: str) -> Claim:
+    sides = {f"{m}, cropped": Side(m, "cropping", view="visible") for m in BOTH}
+    sides |= {m: Side(m, fixed=True) for m in BOTH}
+    return Claim(
+        f"ambiguity-{word}",
+        "4.3",
+        f"At every cropping that leaves blank images, they cost contrastive more {word} Spearman on the other images "
+        "than supervised.",
+        "Oracle less score on images with both bobs in view, less the same on vanilla; contrastive less supervised.",
+        Question(
+            sides,
+            (measure, f"oracle_{measure}"),
+            partial(_hurt, measure=measure),
+            BLANKS_C,
+            shown=tuple((f"shortfall of {n}", partial(shortfall, side=n, measure=measure)) for n in sides),
+        ),
+        EveryLevel(what="cropping"),
     )
-    table = pair(*(rows.assign(value=rows["representation_range"]) for rows in (noisy, zero)), on=("pendulums",))
-    table = table.rename(columns={"a": "b", "b": "a"})
-    means = table.dropna(subset=["a", "b"]).groupby("condition", sort=False)["b"].mean()
-    evidence = [f"range {', '.join(f'{mean:.3g} at {name}' for name, mean in means.items())}"] if len(means) else []
-    lacking = absent(noise, noisy_level, ())
-    run = f"{sweep(noise, lacking, '--method contrastive')}, and the same on data/vanilla"
-    return covered(
-        ahead(table, ("range at zero noise", "with noise"), recipe, run, evidence), table, noise, noisy_level
-    )
 
 
-def range_within(
-    frames: Frames, low: float, high: float, variant: str = "vanilla", levels: Callable[[float], bool] = anywhere
-) -> Judgement:
-    """Whether the mean range of contrastive representations lies between `low` and `high`."""
-    table, recipe, _ = _single(frames, "representation_range", variant, levels)
-    run = sweep(variant, absent(variant, levels, ()), "--method contrastive")
-    return covered(within(table, low, high, recipe, run), table, variant, levels)
-
-
-def range_consistent(frames: Frames) -> Judgement:
-    """Whether the range hardly differs between runs: its sd over its mean, with the chi-square interval of the sd."""
-    table, recipe, _ = _single(frames, "representation_range", "vanilla")
-    found = t_interval(table["a"].to_numpy(np.float64))
-    if found.n > 1 and found.mean <= 0:
-        return Judgement(UNDECIDED, f"range 0 in all of {found.n} runs", "encoders that did not collapse", recipe, 1)
-    if found.n < 2:
-        return Judgement(UNDECIDED, "", sweep("vanilla", [0.0], "--method contrastive"), recipe, 0)
-    degrees = found.n - 1
-    low, high = (found.sd / found.mean * np.sqrt(degrees / chi2.ppf(q, degrees)) for q in (0.975, 0.025))
-    verdict = SUPPORTED if high < SPREAD else CONTRADICTED if low > SPREAD else UNDECIDED
-    evidence = (
-        f"range {found.mean:.4g}, sd over mean {found.sd / found.mean:.2g} [{low:.2g}, {high:.2g}], n = {found.n}"
-    )
-    missing = "more seeds: the interval reaches across the border" if verdict == UNDECIDED else ""
-    return Judgement(verdict, evidence, missing, recipe, 1)
-
-
-def blanks(frames: Frames) -> Judgement:
-    """Whether blank images lie at the mean embedding of visible images of their energies, within a margin."""
-    table, recipe, supervised = _single(frames, "blank_offset", "cropping", with_blanks)
-    means = supervised.dropna(subset=["a"]).groupby("condition", sort=False)
-    evidence = [text for name, part in means for text in brief_mean(part, f"supervised at {name}")]
-    run = sweep("cropping", absent("cropping", with_blanks, ()))
-    found = within(table, -BLANK_MARGIN, BLANK_MARGIN, recipe, run, evidence)
-    return covered(found, table, "cropping", with_blanks)
-
-
-def _single(
-    frames: Frames,
-    measure: str,
-    variant: str,
-    levels: Callable[[float], bool] = anywhere,
-    dims: tuple[int, ...] = (1,),
-    objective: str = "",
-) -> tuple[pd.DataFrame, str, pd.DataFrame]:
-    """A measure of the contrastive runs, the recipe chosen, and the same of the supervised runs beside them."""
-    ours, theirs = (select(frames["runs"], variant, name, levels, dims, objective=objective) for name in BOTH)
-    (ours,), recipe = choose([ours])
-    tables = (alone(rows.assign(value=rows[measure])) for rows in (ours, like(theirs, ours)))
-    return next(tables), recipe, next(tables)
-
-
-def one_dimensional(frames: Frames) -> Judgement:
-    """Whether two and three outputs lie along a curve: `line_share` of .95 or more (a 3 : 1 box has .90)."""
-    table, recipe, supervised = _single(frames, "line_share", "vanilla", dims=(2, 3))
-    run = sweep("vanilla", [0.0], "--dim 2 --dim 3")
-    return _dims(within(table, 0.95, np.inf, recipe, run, brief_mean(supervised, "supervised")), table)
-
-
-def vertical(frames: Frames) -> Judgement:
-    """Whether two and three outputs say more of cos θ, beside the energy, than one output of the same seed."""
-    sides = [select(frames["runs"], "vanilla", "contrastive", dims=dims) for dims in ((2, 3), (1,))]
-    sides, recipe = choose(sides)
-    many, one = (rows.assign(value=rows["vertical_r2"]) for rows in sides)
-    table = pair(many, one, on=("pendulums",))
-    run = sweep("vanilla", [0.0], "--method contrastive --dim 1 --dim 2 --dim 3")
-    return _dims(ahead(table, ("r² of 2 and 3 outputs", "of one"), recipe, run), table)
-
-
-def regression(frames: Frames) -> Judgement:
-    """Whether a forest reads the energy equally well from both methods' two and three outputs."""
-    sides, recipe = choose([select(frames["runs"], "vanilla", method, dims=(2, 3)) for method in BOTH])
-    ours, theirs = (rows.assign(value=rows["forest_rmse"]) for rows in sides)
-    pairs = pair(ours, theirs)
-    table = pairs.assign(a=pairs["a"] - pairs["b"])
-    run = sweep("vanilla", [0.0], "--dim 2 --dim 3")
-    return _dims(within(table, -MATCHED, MATCHED, recipe, run, brief(pairs, "forest RMSE", BOTH)), table)
-
-
-def printed_error(frames: Frames) -> Judgement:
-    """Whether .0032 can be an error per image: no, where the best possible error is certainly above it.
-
-    The standard error of the ceiling is that of the forest's error on the same images (its bootstrap interval), or
-    of their difference, whichever is larger.
-    """
-    sides, recipe = choose([select(frames["runs"], "vanilla", method, dims=(2, 3)) for method in BOTH])
-    rows = pd.concat(sides)
-    width = (rows["forest_rmse_high"] - rows["forest_rmse_low"]).astype(np.float64) / (2 * 1.96)
-    se = np.fmax(width.to_numpy(), rows["rmse_excess_se"].to_numpy(np.float64))
-    ceiling = rows["ceiling_rmse"].to_numpy(np.float64)
-    known = np.isfinite(ceiling) & np.isfinite(se)
-    forest = t_interval(rows["forest_rmse"].to_numpy(np.float64))
-    run = sweep("vanilla", [0.0], "--dim 2 --dim 3")
-    if not known.any():
-        return Judgement(UNDECIDED, "", run, recipe, 0)
-    lowest = float((ceiling - 3 * se)[known].min())
-    verdict = CONTRADICTED if lowest > PRINTED_RMSE else SUPPORTED if forest.high <= PRINTED_RMSE else UNDECIDED
-    evidence = f"ceiling {ceiling[known].mean():.4g}, less 3 standard errors at least {lowest:.4g}; "
-    evidence += f"forest RMSE {forest.mean:.4g}; printed .00322 to .00324; runs {int(known.sum())}"
-    return Judgement(verdict, evidence, run if verdict == UNDECIDED else "", recipe, rows["condition"][known].nunique())
-
-
-def _dims(found: Judgement, table: pd.DataFrame) -> Judgement:
-    present = set(table.dropna(subset=["a"])["condition"])
-    lacking = [f"d = {dim}" for dim in (2, 3) if f"d = {dim}" not in present]
-    if not lacking or not present:
-        return found
-    missing = "; ".join(text for text in (found.missing, f"no runs at {', '.join(lacking)}") if text)
-    return Judgement(found.verdict, found.evidence, missing, found.recipe, found.conditions)
-
-
-def cosine(frames: Frames, least: float) -> Judgement:
-    """Whether two outputs under cosine similarity rank the energy around their circle: global Spearman ≥ `least`."""
-    table, recipe, _ = _single(frames, "global_spearman", "vanilla", dims=(2,), objective="similarity-cosine")
-    run = sweep("vanilla", [0.0], "--method contrastive --dim 2 --similarity cosine")
-    return within(table, least, np.inf, recipe, run)
+CLAIMS = (
+    Claim(
+        "nonlinear",
+        "3.1",
+        "The relation of energy and contrastive representation is nonlinear.",
+        "Error of a straight line from representation to energy over that of the best monotone rule, less 1.",
+        Question(
+            {"contrastive": Side("contrastive")},
+            ("linear_rmse", "monotone_rmse"),
+            _nonlinear,
+            shown=tuple((name, of("contrastive", name)) for name in ("linear_rmse", "monotone_rmse")),
+        ),
+        Above(BENT),
+        sweeps=ONE,
+    ),
+    Claim(
+        "outputs-one-dimensional",
+        "3.1, Fig. 4",
+        "With two or three outputs, contrastive representations stay mostly one-dimensional.",
+        "Share of the outputs' variance that follows a curve (a 3 : 1 box has .90).",
+        one("contrastive", "line_share", axis=DIMS, also=(("supervised", one("supervised", "line_share", axis=DIMS)),)),
+        Inside(0.95, np.inf),
+        sweeps=("--dim 2 --dim 3",),
+    ),
+    Claim(
+        "density",
+        "4.2, Fig. 10",
+        "Within a contrastive representation, density is high where local Spearman is low.",
+        f"Spearman's ρ of density and score over the segments of each run ({FEWEST_SEGMENTS} or more), sign reversed.",
+        Question(
+            {"contrastive": Side("contrastive")},
+            ("density", "spearman"),
+            lambda cells: -_density_rank(cells),
+            SEGMENT,
+            "segments",
+        ),
+        Above(),
+        sweeps=ONE,
+    ),
+    Claim(
+        "range-shrinks",
+        "3.2, 4.2",
+        "As numerical noise grows, the range of contrastive representations shrinks, so their density grows.",
+        "Spearman's ρ of range and noise within each replicate, zero noise included, sign reversed.",
+        Question(
+            {"noise": Side("contrastive", NUMERICAL), "zero": Side("contrastive", fixed=True)},
+            (RANGE,),
+            _shrinks,
+            EPS_N,
+            shown=(("range at zero noise", of("zero", RANGE)), ("with noise", of("noise", RANGE))),
+        ),
+        Above(),
+        sweeps=ONE,
+    ),
+    Claim(
+        "range-noiseless",
+        "4.2",
+        "The range of contrastive representations at zero noise is roughly 7.",
+        "Largest less smallest output.",
+        one("contrastive", RANGE),
+        Inside(6.0, 8.0),
+        sweeps=ONE,
+    ),
+    Claim(
+        "range-noisy",
+        "4.2",
+        "The range of contrastive representations is below 1 under strong numerical noise (ε_n ≥ .2).",
+        "Largest less smallest output.",
+        one("contrastive", RANGE, NUMERICAL, STRONG_N),
+        Inside(-np.inf, 1.0),
+        sweeps=ONE,
+    ),
+    Claim(
+        "range-consistent",
+        "4.2",
+        "The range of contrastive representations is extremely consistent across runs.",
+        "Largest less smallest output.",
+        one("contrastive", RANGE),
+        Spread(SPREAD),
+        sweeps=ONE,
+    ),
+    Claim(
+        "range-temperature",
+        "4.2",
+        "The range of contrastive representations changes quite a bit with the temperature of the loss.",
+        "Exponent of the range in τ within each replicate; "
+        f"{STEADY:.3g} changes it by {100 * SPREAD:g} % when τ doubles.",
+        _BY_TEMPERATURE,
+        Above(STEADY),
+        sweeps=_TEMPERATURES,
+    ),
+    Claim(
+        "range-temperature-law",
+        "4.2",
+        "The range of contrastive representations goes as the square root of the temperature.",
+        "Exponent of the range in τ within each replicate.",
+        _BY_TEMPERATURE,
+        Inside(ROOT - ROOT_MARGIN, ROOT + ROOT_MARGIN),
+        sweeps=_TEMPERATURES,
+    ),
+    Claim(
+        "range-clipping",
+        "4.2",
+        "The range of contrastive representations has no relation to the strength of gradient clipping.",
+        "Exponent of the range in the largest gradient norm within each replicate; "
+        f"{STEADY:.3g} changes it by {100 * SPREAD:g} % when the norm doubles.",
+        _BY_CLIP,
+        Inside(-STEADY, STEADY),
+        sweeps=_CLIPS,
+    ),
+    Claim(
+        "low-energies-sparser",
+        "4.2, Fig. 10",
+        "In contrastive representations, low energies are always less dense than high ones.",
+        "Log density, mean of the three highest energy segments less that of the three lowest.",
+        Question(
+            {"contrastive": Side("contrastive")},
+            ("density",),
+            lambda cells: _high_less_low(cells, "density", True),
+            SEGMENT,
+            "segments",
+        ),
+        Above(every_run=True),
+        sweeps=ONE,
+    ),
+    Claim(
+        "low-energies-better",
+        "4.2, Fig. 10",
+        "In contrastive representations, high energies always have lower local Spearman than low ones.",
+        "Local Spearman, mean of the three lowest energy segments less that of the three highest.",
+        Question(
+            {"contrastive": Side("contrastive")},
+            ("spearman",),
+            lambda cells: -_high_less_low(cells, "spearman", False),
+            SEGMENT,
+            "segments",
+        ),
+        Above(every_run=True),
+        sweeps=ONE,
+    ),
+    Claim(
+        "blank-average",
+        "4.3, Fig. 12",
+        "Contrastive training sends blank images to the average of the images they could be.",
+        "Blank images less the mean of visible images at their energies, in standard deviations of the visible images.",
+        Question(
+            {"blank": Side("contrastive", "cropping"), "in view": Side("contrastive", "cropping", view="visible")},
+            ("blank_offset",),
+            of("blank", "blank_offset"),
+            BLANKS_C,
+            further={"margin": _scatter},
+            shown=(("scatter of the images in view", _scatter),),
+            also=(("supervised", one("supervised", "blank_offset", "cropping", BLANKS_C)),),
+        ),
+        Inside(0, 0, "the scatter of the run's images in view about their pendulum's mean, √(1 − time invariance)"),
+    ),
+    *(_ambiguity(word, measure) for word, measure in SCORES.items()),
+    Claim(
+        "density-blanks",
+        "4.3, Fig. 12",
+        "Cropping raises the density of contrastive representations only at energies that have blank images.",
+        "Rise of log density against vanilla at α_c = .75, mean of the segments with blank images less the one without "
+        "(energies below .14).",
+        Question(
+            {
+                "cropped": Side("contrastive", "cropping", level=0.75),
+                "vanilla": Side("contrastive"),
+            },
+            ("density",),
+            _where_blank,
+            SEGMENT,
+            "segments",
+            shown=(("density cropped", of("cropped", "density")), ("on vanilla", of("vanilla", "density"))),
+        ),
+        Above(),
+        sweeps=ONE,
+    ),
+)
+"""Claims of sections 3.1, 4.2 and 4.3 about representations."""

@@ -1,181 +1,284 @@
-"""Which runs speak to a claim: rows by content (variant and parameters, never names), one protocol, one recipe, pairs.
+"""Which rows speak to a claim, and which belong together: from the frames of a report to a small grid of numbers.
 
-A condition is a variant and the level of its noise, gaps or cropping; vanilla is level 0 of both noises. Runs pair up
-where training seed and data seed agree (and whatever else a claim fixes). One recipe is judged at a time: the full
-protocol of the paper where every side of a comparison has it, else the most frequent that they share.
+Only what the condition columns say counts (`pendeval.tables`); no label, recipe name or folder is read. `grid` finds
+the rows that a `Question` asks for:
+
+* trained on data of the settings they are scored on, whatever is not asked about as in the paper, and of the
+  objective asked for;
+* one protocol, schedule and size at a time (`STRATUM`): preferred is what every side has, the paper's protocol, the
+  full recipe, then what there is most of; one with a single replicate gives way to the next that has two;
+* paired by training seed, by the seeds of the data on both sides, and by precision (float32, where a seed has both);
+* exact measures where every row used has them, else the sampled ones for all (`registry.PRIMARY`).
+
+The unit of statistics is a replicate: a fresh training set with a fresh training seed. Several seeds on one of several
+training sets are averaged first; where all share one training set, each seed is a unit and nothing is known of others.
 """
 
-import json
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from pendeval import columns
+from pendeval.claims.frame import Rows, level_of
+from pendeval.claims.question import Cells, Question, Side
+from pendeval.measures.registry import PRIMARY
 
-NOISE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.125, 0.2, 0.25)
-PAPER_LEVELS: dict[str, tuple[float, ...]] = {
-    "vanilla": (0.0,),
-    "large": (0.0,),
-    "numerical-noise": NOISE,
-    "graphical-noise": NOISE,
-    "gaps": (0.2, 0.3, 0.4, 0.6, 0.8),
-    "cropping": (0.45, 0.5, 0.6, 0.75, 0.9),
-}
-"""Levels the paper or its records used."""
-UNIT = ["seed", "data_seed", "train_data_seed"]
-_PARAMETER = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "gaps": "alpha_g", "cropping": "alpha_c"}
-_SYMBOL = {"numerical-noise": "ε_n", "graphical-noise": "ε_g", "gaps": "α_g", "cropping": "α_c"}
-_OTHER_OBJECTIVE = re.compile(r"-(similarity|loss|temperature|decoupled)\b")
-"""Recipes of another experiment than the paper's main one; judged only where a claim asks for them."""
-_PROTOCOLS = ("paper", "original")
+__all__ = ["Grid", "exact_name", "grid", "level_of"]
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+Key = tuple[float, float, float, str]
+"""(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
+FULL_PENDULUMS, FULL_IMAGES = 5120, 20
+_EXACT = PRIMARY | {name: f"population_{name}" for name in ("spearman", "density", "range_density")}
 
 
-def level_of(variant: object, parameters: object, protocol: object) -> float:
-    """The one number a variant turns on: ε, α_c or α_g; 0 for vanilla and large; NaN for anything else.
+@dataclass(frozen=True)
+class Grid:
+    """The rows that answer a question, level by level and run by run, and what is to be said of them."""
 
-    Gaps count where their number is the protocol's own: three in the paper, four in the authors' program.
-    """
-    if variant in ("vanilla", "large"):
-        return 0.0
-    try:
-        given = json.loads(str(parameters))
-        value = round(float(given.pop(_PARAMETER[str(variant)])), 9)
-    except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
-        return np.nan
-    usual = {"num_gaps": 4 if protocol == "original" else 3} if variant == "gaps" else {}
-    return value if given in ({}, usual) else np.nan
+    levels: Float
+    """(L,) values of the axis; a single 0 without one"""
+    names: tuple[str, ...]
+    index: Mapping[str, Int]
+    """side → row numbers (L, R), −1 where some side of that level and run is missing"""
+    unit_of: Int
+    """(R,) the unit each run belongs to"""
+    unit: str = ""
+    """replicate, dataset (the mean of its trainings) or training seed"""
+    exact: bool = False
+    stratum: Mapping[str, Any] = field(default_factory=dict)
+    precision: tuple[str, ...] = ()
+    datasets: tuple[float, ...] = ()
+    """seeds of the training sets; −1 where unknown"""
+    test_splits: int = 0
+    missing: tuple[float, ...] = ()
+    """the paper's values of the axis that nothing, or a single run, is known at"""
+    lost: int = 0
+    """rows without a training seed, which nothing can be paired with"""
+    unknown: int = 0
+    """rows that were passed over because their settings are not known"""
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(L,) levels that two runs or more have."""
+        if not self.index:
+            return np.zeros(0, np.bool_)
+        return np.asarray((next(iter(self.index.values())) >= 0).sum(axis=1) > 1)
+
+    def cells(self, rows: Rows) -> Cells:
+        """What the rows of the grid hold, exact or sampled as decided for all of them."""
+
+        def read(side: str, measure: str) -> Float:
+            name = exact_name(measure) if self.exact else measure
+            return rows.padded(name or measure)[self.index[side]]
+
+        return Cells(self.levels, self.present, read)
 
 
-def prepare(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with what selection needs beside columns.RUNS (absent ones become NaN, further ones stay).
-
-    level, train_level (`level_of`), own (trained on the data it is scored on), style (recipe without its outputs,
-    "" for the full protocol), and data seeds of −1 where none is known.
-    """
-    rows = runs.reindex(columns=list(dict.fromkeys([*columns.RUNS, *runs.columns]))).reset_index(drop=True)
-    rows["level"], rows["train_level"] = (
-        np.array([level_of(*row) for row in rows[names].itertuples(index=False)], np.float64)
-        for names in (
-            ["variant", "parameters", "protocol"],
-            ["train_variant", "train_parameters", "train_protocol"],
-        )
-    )
-    same = (rows["variant"] == rows["train_variant"]) & (rows["protocol"] == rows["train_protocol"])
-    rows["own"] = same & (rows["level"] == rows["train_level"])
-    rows["style"] = [re.sub(r"^d\d+", "", "" if pd.isna(name) else str(name)) for name in rows["recipe"]]
-    rows["seed"] = pd.to_numeric(rows["seed"], errors="coerce")
-    for name in ("data_seed", "train_data_seed"):
-        rows[name] = pd.to_numeric(rows[name], errors="coerce").fillna(-1)
-    return rows
+def exact_name(measure: str) -> str | None:
+    """The exact counterpart of a sampled measure, or of its oracle; None where there is none."""
+    plain = measure.removeprefix("oracle_")
+    exact = _EXACT.get(plain)
+    return None if exact is None else exact if plain == measure else f"oracle_{exact}"
 
 
-def select(
-    rows: pd.DataFrame,
-    variant: str,
-    method: str,
-    levels: Callable[[float], bool] = lambda _: True,
-    dims: Sequence[int] = (1,),
-    split: str = "test",
-    view: str = "all",
-    clean: bool = False,
-    objective: str = "",
-) -> pd.DataFrame:
-    """Prepared rows of one method on one variant, with the column `condition` that names the level (or outputs).
+def grid(rows: Rows, question: Question) -> Grid:
+    """The rows that answer a question; without levels or runs where there are none."""
+    found = {name: _select(rows, side, question) for name, side in question.sides.items()}
+    keys = _keys(rows)
+    strata = _strata(rows, found, question.stratum)
+    best: Grid | None = None
+    for stratum, members in strata:
+        made = _build(rows, question, {name: members.get(name, np.zeros(0, np.int64)) for name in found}, keys, stratum)
+        if best is None or len(made.unit_of) > len(best.unit_of) == 0:
+            best = made
+        if made.present.any():
+            best = made
+            break
+    if best is None:
+        best = Grid(np.zeros(0), (), {}, np.zeros(0, np.int64), missing=question.axis.wanted if question.axis else ())
+    unknown = 0 if len(best.unit_of) else _unknown(rows, question)
+    lost = sum(int(np.isnan(rows.number("seed")[some]).sum()) for some in found.values())
+    return replace(best, lost=lost, unknown=unknown)
 
-    clean: trained on `variant` but scored on vanilla images. objective: part of the recipe's name, such as
-    "loss-l1", that is wanted and then left out of `style`; without it other objectives are passed over.
-    """
-    level = rows["train_level"] if clean else rows["level"]
-    scored = (rows["variant"] == "vanilla") & (rows["train_variant"] == variant) if clean else rows["own"]
-    scored = scored & (rows["train_variant"] == variant) & (rows["protocol"] == rows["train_protocol"])
-    scored = (
-        scored & (rows["method"] == method) & (rows["split"] == split) & (rows["view"] == view) & rows["dim"].isin(dims)
-    )
-    other = np.array([bool(_OTHER_OBJECTIVE.search(style)) for style in rows["style"]], np.bool_)
-    wanted = np.array([f"-{objective}" in style for style in rows["style"]], np.bool_) if objective else ~other
-    inside = np.array([bool(np.isfinite(value) and levels(value)) for value in level], np.bool_)
-    found = rows[scored & wanted & inside].copy()
-    found["level"] = level[found.index]
-    if objective:
-        found["style"] = [str(style).replace(f"-{objective}", "") for style in found["style"]]
-    if tuple(dims) == (1,):
-        found["condition"] = [condition(variant, float(value)) for value in found["level"]]
+
+def _select(rows: Rows, side: Side, question: Question) -> Int:
+    """Numbers of the rows on a side, at whatever condition of the axis."""
+    text, number, axis = rows.text, rows.number, question.axis
+    column = "" if axis is None or side.fixed else axis.column
+    trained = text("train_variant") == side.variant
+    if side.clean:
+        scored = (text("variant") == "vanilla") & (text("protocol") == text("train_protocol"))
     else:
-        found["condition"] = [f"d = {value:.0f}" for value in found["dim"]]
-    return found.sort_values(["level", "dim"], kind="stable")
+        scored = (text("variant") == side.variant) & (number("own") == 1)
+    some = trained & scored & (number("usual") == 1)
+    for name in ("method", "view", "split"):
+        some &= text(name) == getattr(side, name)
+    if question.frame == "segments":
+        some &= text("kind") == "segment"
+    if axis is not None and axis.column == "temperature":  # of the main objective but for the temperature
+        rest = text("recipe without temperature")
+        some &= np.isin(rest, np.unique(rest[some & (text("objective") == side.objective)]))
+    else:
+        some &= text("objective") == side.objective
+    if column != "dim":
+        some &= number("dim") == side.dim
+    level = _level(rows, side, question)
+    if side.level is not None:
+        some &= np.isclose(level, side.level)
+    elif column != "level" and side.variant in ("vanilla", "large"):
+        some &= level == 0
+    if axis is not None and axis.column == "train_pendulums":
+        some &= (number(axis.column) >= FULL_PENDULUMS) == side.fixed
+    if column:
+        values = _along(rows, side, question)
+        some &= np.isfinite(values)
+        if axis is not None and not axis.open:
+            some &= np.isclose(values[:, None], axis.wanted, rtol=1e-9, atol=1e-12).any(axis=1)
+    return np.flatnonzero(some)
 
 
-def condition(variant: str, level: float) -> str:
-    """A condition in words, `ε_n = 0.1` or `vanilla`."""
-    return f"{_SYMBOL[variant]} = {level:g}" if variant in _SYMBOL else variant
+def _level(rows: Rows, side: Side, question: Question) -> Float:
+    if question.axis is not None and question.axis.column == "num_gaps":
+        return rows.number("total_gap")
+    return rows.number("train_level" if side.clean else "level")
 
 
-def choose(sides: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], str]:
-    """The sides of a comparison cut to one protocol and recipe, and the recipe's name ("" where there is none).
-
-    Preferred in this order: on every side; protocol paper; the full recipe; most runs.
-    """
-    known = pd.concat([side[["protocol", "style"]] for side in sides]).fillna("")
-    if known.empty:
-        return list(sides), ""
-
-    def rank(key: tuple[str, str]) -> tuple[Any, ...]:
-        protocol, style = key
-        counts = [int(((side["protocol"].fillna("") == protocol) & (side["style"] == style)).sum()) for side in sides]
-        place = _PROTOCOLS.index(protocol) if protocol in _PROTOCOLS else len(_PROTOCOLS)
-        full = style == "" or (protocol == "original" and style == "-protocol-original")
-        return -sum(count > 0 for count in counts), place, not full, -sum(counts), style
-
-    protocol, style = min(set(known.itertuples(index=False, name=None)), key=rank)
-    cut = [side[(side["protocol"].fillna("") == protocol) & (side["style"] == style)] for side in sides]
-    names = sorted({str(name) for side in cut for name in side["recipe"]})
-    return cut, ", ".join(names)
+def _along(rows: Rows, side: Side, question: Question) -> Float:
+    """Where each row lies on the axis."""
+    column = question.axis.column if question.axis is not None else ""
+    return np.round(rows.number("train_level" if column == "level" and side.clean else column), 9)
 
 
-def like(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the protocol and recipe of those chosen, for evidence beside them."""
-    return rows[rows["protocol"].isin(set(chosen["protocol"])) & rows["style"].isin(set(chosen["style"]))]
+def _strata(
+    rows: Rows, found: Mapping[str, Int], columns: Sequence[str]
+) -> list[tuple[dict[str, Any], dict[str, Int]]]:
+    """The ways to hold everything else equal, best first, each with the rows of every side."""
+    numbers = ("train_pendulums", "train_images", "pendulums", "images_per_pendulum", "steps")
+    held = [np.nan_to_num(rows.number(n), nan=-1.0) if n in numbers else rows.text(n) for n in columns]
+    groups: dict[tuple[Any, ...], dict[str, list[int]]] = {}
+    for name, some in found.items():
+        for k in some:
+            groups.setdefault(tuple(column[k] for column in held), {}).setdefault(name, []).append(int(k))
+    full = rows.number("full") == 1
+
+    def rank(item: tuple[tuple[Any, ...], dict[str, list[int]]]) -> tuple[Any, ...]:
+        stratum, members = dict(zip(columns, item[0], strict=True)), item[1]
+        given = stratum.get("protocol", "paper"), stratum.get("recipe_protocol", "paper")
+        place = [("paper", "paper"), ("original", "original")].index(given) if given[0] == given[1] else 2
+        whole = sum(bool(full[some].any()) for some in members.values())
+        return len(found) - len(members), place, -whole, -sum(map(len, members.values())), str(item[0])
+
+    ordered = sorted(groups.items(), key=rank)
+    return [
+        (dict(zip(columns, key, strict=True)), {name: np.array(some, np.int64) for name, some in members.items()})
+        for key, members in ordered
+    ]
 
 
-def pair(a: pd.DataFrame, b: pd.DataFrame, *, on: Sequence[str] = ("level", "dim", "pendulums")) -> pd.DataFrame:
-    """Runs with a column `value` paired by seed, data seed and `on`: condition (of `a`), seed, data_seed, a, b.
-
-    Of several runs of one condition and seed the largest counts. Runs without a seed cannot be paired; they stay
-    as rows without values, so that whoever judges can say how many were left out.
-    """
-    keys = [*UNIT, *on]
-    both = _single(a).merge(_single(b)[[*keys, "value"]], on=keys, suffixes=("_a", "_b"))
-    both = both.drop_duplicates(["condition", *UNIT])
-    both = both.rename(columns={"value_a": "a", "value_b": "b"})
-    lost = pd.concat([side.loc[side["seed"].isna(), ["condition", *UNIT]] for side in (a, b)])
-    table = both[["condition", *UNIT, "a", "b"]].astype({"a": np.float64, "b": np.float64})
-    if lost.empty:
-        return table
-    return pd.concat([table, lost.assign(a=np.nan, b=np.nan)], ignore_index=True)
+def _keys(rows: Rows) -> list[Key]:
+    held = [np.nan_to_num(rows.number(name), nan=-1.0) for name in ("train_data_seed", "data_seed")]
+    names = rows.text("precision")
+    return list(zip(held[0].tolist(), rows.number("seed").tolist(), held[1].tolist(), names.tolist(), strict=True))
 
 
-def alone(rows: pd.DataFrame) -> pd.DataFrame:
-    """Runs with a column `value`, one per condition and seed: condition, seed, data_seed, a."""
-    wanted = ["condition", *UNIT, "value"]
-    single = _single(rows).drop_duplicates(["condition", *UNIT])[wanted]
-    lost = rows.loc[rows["seed"].isna(), wanted].assign(value=np.nan)
-    return (single if lost.empty else pd.concat([single, lost])).rename(columns={"value": "a"})
+def _build(
+    rows: Rows, question: Question, members: Mapping[str, Int], keys: Sequence[Key], stratum: dict[str, Any]
+) -> Grid:
+    axis = question.axis
+    at: dict[str, dict[tuple[float, Key], int]] = {}
+    for name, some in members.items():
+        side = question.sides[name]
+        along = np.zeros(len(rows.frame)) if axis is None or side.fixed else _along(rows, side, question)
+        held = at.setdefault(name, {})
+        for k in some[::-1]:  # of copies the first counts
+            if keys[k][1] == keys[k][1]:
+                held[0.0 if side.fixed else float(along[k]), keys[k]] = int(k)
+    varied = [name for name in members if not question.sides[name].fixed]
+    levels = sorted({level for name in varied for level, _ in at[name]})
+    cells = {
+        (level, key): {name: at[name].get((0.0 if question.sides[name].fixed else level, key), -1) for name in members}
+        for level in levels
+        for key in {key for other, key in at[varied[0]] if other == level}
+    }
+    cells = {where: found for where, found in cells.items() if min(found.values()) >= 0}
+    runs = _chosen({key for _, key in cells}, question.single)
+    cells = {where: found for where, found in cells.items() if where[1] in runs}
+    levels = [level for level in levels if any(where[0] == level for where in cells)]
+    place = {key: k for k, key in enumerate(runs)}
+    index = {name: np.full((len(levels), len(runs)), -1, np.int64) for name in members}
+    for (level, key), found in cells.items():
+        for name, k in found.items():
+            index[name][levels.index(level), place[key]] = k
+    unit_of, unit = _units(runs)
+    used = {name: some[some >= 0] for name, some in index.items()}
+    often = [level for level in levels if sum(where[0] == level for where in cells) > 1]
+    return Grid(
+        levels=np.array(levels),
+        names=tuple(axis.word(level) if axis else "" for level in levels),
+        index=index,
+        unit_of=unit_of,
+        unit=unit,
+        exact=_exact_for_all(rows, question.measures, used.values()),
+        stratum=stratum,
+        precision=tuple(sorted({key[3] for key in runs})),
+        datasets=tuple(sorted({key[0] for key in runs})),
+        test_splits=len({key[2] for key in runs}),
+        missing=tuple(v for v in (axis.wanted if axis else ()) if not np.isclose(v, often).any()),
+    )
 
 
-def _single(rows: pd.DataFrame) -> pd.DataFrame:
-    needed = rows[["condition", *UNIT, "level", "dim", "pendulums", "value"]]
-    single = needed[needed["seed"].notna()].drop_duplicates(["condition", *UNIT, "pendulums"])
-    return single.sort_values(["level", "dim", "pendulums"], ascending=[True, True, False], kind="stable")
+def _chosen(keys: Iterable[Key], single: bool) -> list[Key]:
+    """The runs that count: one precision each, their own test split where that was scored."""
+    runs: dict[tuple[float, float], list[Key]] = {}
+    for key in sorted(keys, key=lambda key: (*key[:3], key[3] != "float32", key[3])):
+        runs.setdefault(key[:2], []).append(key)
+    chosen: list[Key] = []
+    datasets = {key[0] for key in runs}
+    taken: set[float] = set()
+    for (dataset, _), found in runs.items():
+        if single and len(datasets) > 1 and dataset in taken:
+            continue
+        taken.add(dataset)
+        own = [key for key in found if key[2] == dataset] or found
+        chosen += [key for k, key in enumerate(own) if key[2] not in {other[2] for other in own[:k]}]
+    return chosen
 
 
-def absent(variant: str, levels: Callable[[float], bool], present: Collection[str]) -> list[float]:
-    """The paper's levels of a variant, as far as a claim covers them, whose conditions are not among `present`."""
-    return [level for level in PAPER_LEVELS[variant] if levels(level) and condition(variant, level) not in present]
+def _units(runs: Sequence[Key]) -> tuple[Int, str]:
+    """Which unit each run belongs to, and what a unit is."""
+    trained = [key[:2] for key in runs]
+    datasets = {dataset for dataset, _ in trained}
+    if len(datasets) > 1:
+        unit = "replicate" if len(set(trained)) == len(datasets) else "dataset"
+        names: list[Any] = [dataset for dataset, _ in trained]
+    else:
+        unit, names = "training seed" if runs else "", list(trained)
+    order = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    return np.array([order[name] for name in names], np.int64), unit
 
 
-def dataset(variant: str, level: float) -> str:
-    """Where `pendgen build` puts a condition by default, to say what to run."""
-    return f"data/{variant}-{level!r}" if variant in _SYMBOL else f"data/{variant}"
+def _exact_for_all(rows: Rows, measures: Sequence[str], used: Iterable[Int]) -> bool:
+    """Whether every row used has the exact counterpart of every measure, wherever it has the sampled one."""
+    pairs = [(name, exact_name(name)) for name in measures]
+    if not pairs or any(exact is None for _, exact in pairs):
+        return False
+    some = np.unique(np.concatenate([np.zeros(0, np.int64), *used]))
+    for sampled, exact in pairs:
+        there, here = (np.isfinite(rows.number(str(name))[some]) for name in (exact, sampled))
+        if not there.any() or (here & ~there).any():
+            return False
+    return True
+
+
+def _unknown(rows: Rows, question: Question) -> int:
+    """Rows that might have counted but do not say enough of themselves."""
+    some = np.zeros(len(rows.frame), np.bool_)
+    for side in question.sides.values():
+        silent = np.isnan(rows.number("own")) | (rows.text("train_bob_size") == "")
+        trained = (rows.text("train_variant") == side.variant) | (rows.text("train_variant") == "")
+        some |= silent & trained & (rows.text("variant") == side.variant) & (rows.text("method") == side.method)
+    return int(some.sum())

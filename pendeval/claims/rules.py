@@ -1,126 +1,365 @@
-"""From paired or single scores to a verdict: the rules that claims share.
+"""Rules that judge means: each knows its thresholds, writes its own sentence from them and returns numbers.
 
-A verdict says what a 95 % interval says, no more: "supported", "contradicted", else "undecided". Tables come from
-`claims.rows.pair` and `claims.rows.alone`; rows without a value are left out, and their number is said.
+A rule judges a `Table`, the number that a claim is about, condition by condition and run by run, and says no more than
+its intervals do: "supported", "contradicted", "equal" (only where a rule has a margin for it), else "undecided".
+Rules for counts stand in `claims.counts`. What is said in words beside the verdict is evidence and decides nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import chdtri
 
-from pendeval.claims.rows import UNIT
-from pendeval.verdict import Interval, Paired, bonferroni, paired, t_interval
+from pendeval.verdict import Against, equivalence, flip_test, holm, t_interval, t_test
 
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-AHEAD = (
-    "Supported when the 95 % t-interval of the difference, paired by seed and averaged over the conditions, lies above "
-    "0 and no condition alone is certain of the contrary (Bonferroni); contradicted when the interval lies below 0 or "
-    "a condition alone is certain of the contrary; else undecided."
-)
-AT_LEAST = (
-    "Supported when the 95 % t-interval of the difference, paired by seed, lies above −{margin:g}, a margin within "
-    "which the two count as equal, and not wholly below 0; contradicted when it lies below 0; else undecided."
-)
-MARGINS = {"global_spearman": 0.0002, "local_spearman": 0.002}
-"""Differences that count as none where a claim says "at least": twice the last digit the paper's Fig. 3 prints."""
-WITHIN = (
-    "Supported when the 95 % t-interval over runs lies {inside} in every condition; contradicted when it lies wholly "
-    "outside in any (Bonferroni over conditions); else undecided."
-)
+Float = NDArray[np.float64]
+SUPPORTED, CONTRADICTED, EQUAL, UNDECIDED = "supported", "contradicted", "equal", "undecided"
+ALPHA = 0.05
+FEWEST_FLIPS = 6
+"""Values below which no sign-flip test can reach .05: 2 / 2⁵ is .0625."""
+Kind = Literal["t", "flips"]
+_INTERVAL = {"t": "95 % t-interval", "flips": "95 % interval of the sign-flip test (exact up to n = 14)"}
+_TEST = {"t": t_test, "flips": flip_test}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a rule judges."""
+
+    names: tuple[str, ...]
+    """(C,) conditions in words; "" where there is only one"""
+    values: Float
+    """(C, R) condition × run, NaN where a run lacks it"""
+    unit_of: NDArray[np.int64]
+    """(R,) the unit each run belongs to, from 0"""
+    unit: str = "replicate"
+    further: Mapping[str, Float] = field(default_factory=dict)
+    """more numbers, each (C, R)"""
+    gaps: int = 3
+    """number of gaps in the training energies, where there are any"""
+
+    def units(self, values: Float) -> Float:
+        """The mean over the runs of each unit: (…, R) → (…, U); runs without a value are left out."""
+        count = int(self.unit_of.max()) + 1 if len(self.unit_of) else 0
+        if count == len(self.unit_of):
+            return values
+        known = np.isfinite(values)
+        member = (self.unit_of[:, None] == np.arange(count)).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((np.where(known, values, 0.0) @ member) / np.where(n := known @ member, n, np.nan))
+
+    def judged(self) -> NDArray[np.bool_]:
+        """(C,) conditions that two runs or more have a value at."""
+        return np.asarray(np.isfinite(self.values).sum(axis=1) > 1)
+
+    def blocks(self) -> Float:
+        """(U,) the mean over the conditions judged, of complete runs alone; NaN for a unit without one."""
+        some = self.values[self.judged()]
+        return self.units(some.mean(axis=0)) if len(some) else np.full(self.units(self.values[:1]).shape[-1], np.nan)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a rule found; `conditions` is the number of conditions judged."""
+    """What a rule found. Numbers are of the condition that decides, or of the mean, as the rule's sentence says."""
 
-    verdict: str
-    evidence: str = ""
-    missing: str = ""
-    recipe: str = ""
+    verdict: str = UNDECIDED
+    estimate: float = math.nan
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+    p_value: float = math.nan
+    n: int = 0
+    """units behind the estimate; over several conditions the fewest"""
+    margin: float = math.nan
+    """the border or margin the estimate is held against"""
     conditions: int = 0
+    words: tuple[str, ...] = ()
+    """evidence"""
+    again: str = ""
+    """what would decide it, where it is undecided and more of the same would"""
 
 
-def ahead(
-    table: pd.DataFrame, names: tuple[str, str], recipe: str, run: str, also: Sequence[str] = (), margin: float = 0.0
-) -> Judgement:
-    """Judge whether `a` is above `b` by the rule AHEAD, or with a margin at least `b` by the rule AT_LEAST.
+class Rule(Protocol):
+    """What every rule can do."""
 
-    run: what to run where pairs lack; also: more evidence.
-    """
-    used = table.dropna(subset=["a", "b"])
-    units = used.groupby(UNIT)[["a", "b"]].mean()
-    whole = paired(units["a"].to_numpy(), units["b"].to_numpy())
-    groups = {str(name): part for name, part in used.groupby("condition", sort=False)}
-    level = bonferroni(sum(len(part) > 1 for part in groups.values()))
-    each = {name: paired(part["a"].to_numpy(), part["b"].to_numpy(), level) for name, part in groups.items()}
-    verdict = UNDECIDED
-    if whole.n > 1:
-        if whole.high < 0 or any(found.high < 0 for found in each.values()):
-            verdict = CONTRADICTED
-        elif whole.low > -margin:
-            verdict = SUPPORTED
-    evidence = [_difference(whole, names)] if whole.n else []
-    if len(each) > 1:
-        parts = [f"{name}: {_signed(found.difference, found)}, n = {found.n}" for name, found in each.items()]
-        evidence += [f"conditions, intervals at {100 * level:.4g} %", *parts]
-    missing = (
-        run if whole.n < 2 else "more seeds: the interval reaches across the border" if verdict == UNDECIDED else ""
-    )
-    return Judgement(verdict, "; ".join([*evidence, *_left_out(table, used), *also]), missing, recipe, len(each))
+    @property
+    def sentence(self) -> str:
+        """How it judges, in words, from its thresholds."""
+        ...
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict and its numbers."""
+        ...
 
 
-def within(table: pd.DataFrame, low: float, high: float, recipe: str, run: str, also: Sequence[str] = ()) -> Judgement:
-    """Judge whether the mean of `a` lies between `low` and `high` in every condition, by the rule WITHIN."""
-    used = table.dropna(subset=["a"])
-    groups = {str(name): part["a"].to_numpy() for name, part in used.groupby("condition", sort=False)}
-    judged = {name: values for name, values in groups.items() if len(values) > 1}
-    each = {name: t_interval(values) for name, values in groups.items()}
-    strict = [t_interval(values, bonferroni(len(judged))) for values in judged.values()]
-    verdict = UNDECIDED
-    if any(found.high < low or found.low > high for found in strict):
-        verdict = CONTRADICTED
-    elif judged and all(low < each[name].low and each[name].high < high for name in judged):
-        verdict = SUPPORTED
-    evidence = [f"{name}: {_mean(found)}, n = {found.n}" for name, found in each.items()]
-    few = [name for name in groups if name not in judged]
-    missing = run if not judged else "more seeds: an interval reaches across the border" if verdict == UNDECIDED else ""
-    missing = _join(missing, f"2 or more seeds at {', '.join(few)}" if judged and few else "")
-    return Judgement(verdict, "; ".join([*evidence, *_left_out(table, used), *also]), missing, recipe, len(judged))
+@dataclass(frozen=True)
+class Superior:
+    """One mean difference: superior, equal within a margin, inferior, or undecided."""
+
+    margin: float
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        return (
+            f"Equal when two one-sided t-tests (5 % each) put the mean difference within ±{self.margin:g}: the claim "
+            "is then wrong as worded; else supported (superior) or contradicted (inferior) when the t-test against 0, "
+            "corrected by Holm for the headline four, has p ≤ .05; else undecided."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict as if it were the only claim; `settle` corrects it for the others."""
+        values = table.blocks()
+        found = t_test(values)
+        equal = equivalence(values, -self.margin, self.margin) if found.n > 1 else math.nan
+        words = (f"equal within ±{self.margin:g}: p {equal:.2g}",) if found.n > 1 else ()
+        again = _again(found, 0.0, table.unit)
+        held = Judgement(UNDECIDED, *_numbers(found), self.margin, int(table.judged().sum()), words, again)
+        return self.settle(replace(held, verdict=EQUAL) if equal <= ALPHA else held, found.p_value)
+
+    def settle(self, found: Judgement, p_value: float) -> Judgement:
+        """The judgement with the verdict that a p-value, corrected or not, allows."""
+        if found.verdict == EQUAL:
+            said = "equal, which is neither superior nor inferior"
+            return replace(found, words=(said, *found.words)) if said not in found.words else found
+        certain = p_value <= ALPHA
+        verdict = UNDECIDED if not certain else SUPPORTED if found.estimate > 0 else CONTRADICTED
+        return replace(found, verdict=verdict)
 
 
-def brief(table: pd.DataFrame, what: str, names: tuple[str, str]) -> list[str]:
-    """A comparison beside the judged one, as evidence only: [] where no pair has values."""
-    units = table.dropna(subset=["a", "b"]).groupby(UNIT)[["a", "b"]].mean()
-    found = paired(units["a"].to_numpy(), units["b"].to_numpy())
-    return [f"{what}: {_difference(found, names)}"] if found.n else []
+@dataclass(frozen=True)
+class EveryLevel:
+    """A number that lies above a border at each condition."""
+
+    border: float = 0.0
+    test: Kind = "t"
+    what: str = "level"
+    contrary: float = ALPHA
+    """corrected p at which a condition contradicts: less where scores are lopsided mixtures, of which sign flips are
+    certain too often"""
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        return (
+            f"Supported when at every {self.what} the {_INTERVAL[self.test]} lies above {self.border:g} (all must "
+            f"pass, so none is corrected); contradicted when at some {self.what} it is certainly below (Holm over "
+            f"them, p ≤ {self.contrary:g}); else undecided. Numbers are of the {self.what} that decides, the weakest "
+            "where none does; the mean over complete replicates is said beside and decides nothing."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict of the weakest condition."""
+        values = table.units(table.values)
+        found = [_TEST[self.test](row, self.border) for row in values]
+        known = [k for k, one in enumerate(found) if one.n > 1]
+        if not known:
+            return Judgement(conditions=0, n=max((one.n for one in found), default=0), margin=self.border)
+        corrected = holm([found[k].p_value for k in known])
+        contrary = [
+            k for k, p in zip(known, corrected, strict=True) if p <= self.contrary and found[k].mean < self.border
+        ]
+        above = [found[k].p_value <= ALPHA and found[k].mean > self.border for k in known]
+        verdict = CONTRADICTED if contrary else SUPPORTED if all(above) else UNDECIDED
+        weakest = min(contrary or known, key=lambda k: (-found[k].above, found[k].mean))
+        mean = _TEST[self.test](table.blocks(), self.border)
+        words = [f"weakest at {table.names[weakest]}"] if len(known) > 1 else []
+        if len(known) > 1 and mean.n > 1:
+            side = "above" if mean.mean > self.border else "below"
+            sure = f"on average {side} {self.border:g}: " if mean.p_value <= ALPHA else "on average "
+            words.append(f"{sure}{_signed(mean)}, p {mean.p_value:.2g}, n = {mean.n} complete")
+        words += [f"{table.names[k]}: {_signed(found[k])}, n = {found[k].n}" for k in known if len(known) > 1]
+        again = "" if verdict != UNDECIDED else _again(found[weakest], self.border, table.unit, self.test)
+        numbers = _numbers(replace(found[weakest], n=min(found[k].n for k in known)))
+        return Judgement(verdict, *numbers, self.border, len(known), tuple(words), again)
 
 
-def brief_mean(table: pd.DataFrame, what: str) -> list[str]:
-    """The mean of single scores over all runs, as evidence only: [] where there are none."""
-    found = t_interval(table["a"].to_numpy(np.float64))
-    return [f"{what}: {_mean(found)}, n = {found.n}"] if found.n else []
+@dataclass(frozen=True)
+class Above:
+    """A mean that lies above a border; over several conditions, the mean of complete replicates."""
+
+    border: float = 0.0
+    test: Kind = "t"
+    averaged: bool = False
+    """over conditions, which the sentence says"""
+    every_run: bool = False
+    """supported only where no single run lies on the other side"""
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        over = ", over all conditions of replicates that have them all," if self.averaged else ""
+        each = " and no single run lies below it" if self.every_run else ""
+        return (
+            f"Supported when the {_INTERVAL[self.test]} of the mean{over} lies above {self.border:g}{each}; "
+            "contradicted when it lies below; else undecided."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict of the mean."""
+        values, judged = table.blocks(), table.judged()
+        found = _TEST[self.test](values, self.border)
+        words = []
+        verdict = UNDECIDED
+        if found.p_value <= ALPHA:
+            verdict = SUPPORTED if found.mean > self.border else CONTRADICTED
+        if self.every_run and found.n:
+            contrary = int((values[np.isfinite(values)] <= self.border).sum())
+            words.append(f"above {self.border:g} in {found.n - contrary} of {found.n}")
+            if contrary and verdict == SUPPORTED:
+                verdict = UNDECIDED
+                words.append("so on average, not always")
+        if self.averaged and judged.sum() > 1:
+            held = [(table.names[k], t_interval(row)) for k, row in enumerate(table.units(table.values)) if judged[k]]
+            words += [f"{name}: {one.mean:+.3g}" for name, one in held]
+        again = "" if verdict != UNDECIDED else _again(found, self.border, table.unit, self.test)
+        return Judgement(verdict, *_numbers(found), self.border, int(judged.sum()), tuple(words), again)
 
 
-def _left_out(table: pd.DataFrame, used: pd.DataFrame) -> list[str]:
-    count = len(table) - len(used)
-    return [f"{count} left out (no value or no seed)"] if count else []
+@dataclass(frozen=True)
+class Inside:
+    """A mean that lies between two limits at each condition: a claim that things are equal, or one is as printed."""
+
+    low: float
+    high: float
+    own: str = ""
+    """words for limits that each run brings itself, ± the number `margin`; then `low` and `high` are not used"""
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        if self.own:
+            within = f"within ± {self.own}"
+        elif math.isinf(self.low):
+            within = f"below {self.high:g}"
+        elif math.isinf(self.high):
+            within = f"above {self.low:g}"
+        else:
+            within = f"between {self.low:g} and {self.high:g}"
+        return (
+            f"Supported when the 95 % t-interval of the mean lies {within} at every condition (all must pass); "
+            "contradicted when it is certainly outside at some (Holm over them, p ≤ .05); else undecided. A mean at "
+            "the very border is neither. Numbers are of the condition that decides, the weakest where none does."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict of the weakest condition."""
+        values = table.units(table.values)
+        margin = table.units(table.further["margin"]) if self.own else None
+        tests = []
+        for k, row in enumerate(values):
+            if margin is None:
+                sides = [t_test(row - self.low)] if math.isfinite(self.low) else []
+                sides += [t_test(self.high - row)] if math.isfinite(self.high) else []
+            else:
+                sides = [t_test(margin[k] + row), t_test(margin[k] - row)]
+            tests.append(sides)
+        known = [k for k, sides in enumerate(tests) if sides[0].n > 1]
+        if not known:
+            return Judgement(n=max((sides[0].n for sides in tests), default=0), margin=self._margin(margin, 0))
+        inside = {k: min(1.0, 2 * max(side.above for side in tests[k])) for k in known}
+        outside = {k: min(1.0, 2 * min(side.below for side in tests[k])) for k in known}
+        contrary = [k for k, p in zip(known, holm(list(outside.values())), strict=True) if p <= ALPHA]
+        verdict = CONTRADICTED if contrary else SUPPORTED if max(inside.values()) <= ALPHA else UNDECIDED
+        weakest = min(contrary, key=outside.__getitem__) if contrary else max(known, key=inside.__getitem__)
+        found = {k: t_interval(values[k]) for k in known}
+        p_value = outside[weakest] if contrary else inside[weakest]
+        one = found[weakest]
+        words = [
+            f"{table.names[k]}: {one.mean:.4g} [{one.low:.4g}, {one.high:.4g}], n = {one.n}" for k, one in found.items()
+        ]
+        again = "" if verdict != UNDECIDED else f"more {table.unit}s: an interval reaches across the border"
+        numbers = (one.mean, one.low, one.high, p_value, min(held.n for held in found.values()))
+        limit = self._margin(margin, weakest)
+        return Judgement(verdict, *numbers, limit, len(known), tuple(words) if len(known) > 1 else (), again)
+
+    def _margin(self, margin: Float | None, condition: int) -> float:
+        if margin is not None:
+            return float(np.nanmean(margin[condition])) if np.isfinite(margin).any() else math.nan
+        limits = [limit for limit in (self.low, self.high) if math.isfinite(limit)]
+        return (limits[1] - limits[0]) / 2 if len(limits) == 2 else limits[0]
 
 
-def _difference(found: Paired, names: tuple[str, str]) -> str:
-    text = f"{names[0]} {found.mean_a:.5g}, {names[1]} {found.mean_b:.5g}, difference "
-    text += f"{_signed(found.difference, found)}, n = {found.n}"
-    return text + (f", d_z {found.effect_size:.2g}, p {found.p_value:.2g}" if found.n > 1 else "")
+@dataclass(frozen=True)
+class Spread:
+    """A positive number that hardly differs between runs."""
+
+    most: float
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        return (
+            f"Sd over mean: supported when the 95 % chi-square interval of the sd puts it below {self.most:g}; "
+            "contradicted when above; else undecided."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict of the only condition."""
+        found = t_interval(table.blocks())
+        if found.n < 2 or not found.mean > 0:
+            words = ("no spread to speak of: 0 in all runs",) if found.n > 1 else ()
+            return Judgement(n=found.n, margin=self.most, conditions=int(found.n > 1), words=words)
+        degrees = found.n - 1
+        share = found.sd / found.mean
+        low, high = (share * math.sqrt(degrees / float(chdtri(degrees, tail))) for tail in (0.025, 0.975))
+        verdict = SUPPORTED if high < self.most else CONTRADICTED if low > self.most else UNDECIDED
+        again = f"more {table.unit}s: the interval reaches across the border" if verdict == UNDECIDED else ""
+        words = (f"mean {found.mean:.4g}, sd {found.sd:.2g}",)
+        return Judgement(verdict, share, low, high, math.nan, found.n, self.most, 1, words, again)
 
 
-def _signed(value: float, found: Paired) -> str:
-    return f"{value:+.2g}" + (f" [{found.low:+.2g}, {found.high:+.2g}]" if found.n > 1 else "")
+@dataclass(frozen=True)
+class AsPrinted:
+    """An error that was printed, against what is possible at all: `values` holds the best possible error."""
+
+    printed: float
+    errors: float = 3.0
+    """standard errors that the best possible one is lowered by"""
+
+    @property
+    def sentence(self) -> str:
+        """How it judges."""
+        return (
+            f"Contradicted when the best possible error on the same images, less {self.errors:g} standard errors, lies "
+            f"above {self.printed:g} in every run; supported when the 95 % t-interval of the error lies below; else "
+            "undecided."
+        )
+
+    def judge(self, table: Table) -> Judgement:
+        """The verdict; further numbers needed: `error`, and its standard error `se`."""
+        known = np.isfinite(table.values) & np.isfinite(table.further["se"])
+        found = t_interval(table.further["error"][np.isfinite(table.further["error"])])
+        conditions = int(known.any(axis=1).sum()) if known.size else 0
+        if not conditions:
+            return Judgement(n=found.n, margin=self.printed)
+        lowest = float((table.values - self.errors * table.further["se"])[known].min())
+        verdict = CONTRADICTED if lowest > self.printed else SUPPORTED if found.high <= self.printed else UNDECIDED
+        words = (f"best possible {table.values[known].mean():.4g}, less {self.errors:g} standard errors {lowest:.4g}",)
+        again = "more runs" if verdict == UNDECIDED else ""
+        numbers = (found.mean, found.low, found.high, math.nan, int(known.sum()))
+        return Judgement(verdict, *numbers, self.printed, conditions, words, again)
 
 
-def _mean(found: Interval) -> str:
-    return f"{found.mean:.4g}" + (f" [{found.low:.4g}, {found.high:.4g}]" if found.n > 1 else "")
+def _numbers(found: Against) -> tuple[float, float, float, float, int]:
+    return found.mean, found.low, found.high, found.p_value, found.n
 
 
-def _join(*texts: str) -> str:
-    return "; ".join(text for text in texts if text)
+def _signed(found: Against) -> str:
+    held = f" [{found.low:+.3g}, {found.high:+.3g}]" if math.isfinite(found.low) else ""
+    return f"{found.mean:+.3g}{held}"
+
+
+def _again(found: Against, border: float, unit: str, test: Kind = "t") -> str:
+    """How many units would decide (power 80 %), if mean and scatter are what they seem."""
+    if found.n < 2:
+        return ""
+    fewest = FEWEST_FLIPS if test == "flips" else 2
+    if found.n < fewest:
+        return f"{fewest} or more {unit}s: sign flips of fewer cannot reach p = .05"
+    far = abs(found.mean - border)
+    wanted = math.ceil((2.8 * found.sd / far) ** 2) + 2 if far > 0 else 10**6
+    return f"more {unit}s: {f'about {max(wanted, found.n + 1)}' if wanted <= 1000 else 'more than 1000'} at this effect"

@@ -1,550 +1,562 @@
-"""Synthetic runs of known truth: what each rule must say of them."""
+"""Synthetic runs of known truth: which rows count, what each rule says of them, and what is said beside."""
 
+import importlib.util
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from numpy.typing import NDArray
 
-from pendeval import columns
-from pendeval.claims import CLAIMS, judge
-from pendeval.verdict import bonferroni, clopper_pearson, paired, t_interval
-
-Row = dict[str, Any]
-PARAMETER = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "cropping": "alpha_c", "gaps": "alpha_g"}
-WOBBLE = (0.0004, -0.0003, 0.0001, -0.0002, 0.0000)
-"""Differences between seeds that both methods do not share; mean 0."""
-SHARED = (0.03, -0.05, 0.01, 0.04, -0.02)
-"""What the seed does to both methods alike, far larger."""
+from pendeval.claims import CLAIMS, COLUMNS, Claim, judge
+from pendeval.claims.frame import gaps_of, level_of
+from pendeval.claims.rules import Above, EveryLevel, Inside, Superior, Table
 
 
-def parameters(variant: str, level: float, **more: Any) -> str:
-    given = {PARAMETER[variant]: level} if variant in PARAMETER else {}
-    return json.dumps(given | ({"num_gaps": 3} if variant == "gaps" else {}) | more)
+def load(name: str) -> Any:
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def run(method: str, variant: str = "vanilla", level: float = 0.0, seed: float = 0, **cells: Any) -> Row:
-    """A row of runs.csv: every column there, NaN unless given."""
-    own = {"dataset": f"{variant}-{level}", "variant": variant, "protocol": "paper"}
-    own["parameters"] = parameters(variant, level)
-    dim = cells.get("dim", 1)
-    row = dict.fromkeys(columns.RUNS, np.nan) | own | {f"train_{key}": value for key, value in own.items()}
-    row |= {"method": method, "dim": dim, "recipe": f"d{dim}", "label": f"{method}-d{dim}", "split": "test"}
-    row |= {"view": "all", "seed": seed, "data_seed": 0, "pendulums": 5120, "images": 102400}
-    assert set(cells) <= set(columns.RUNS)
-    return row | cells
+power = load("claims_power")
+Float = NDArray[np.float64]
+BOTH = ("contrastive", "supervised")
+WOBBLE = np.array([0.0004, -0.0003, 0.0001, -0.0002, 0.0000, 0.0002, -0.0004, 0.0003, -0.0001, 0.0000])
+"""Differences between replicates that the sides do not share; mean 0."""
+SHARED = np.array([0.03, -0.05, 0.01, 0.04, -0.02, 0.02, -0.04, 0.01, -0.01, 0.01])
+"""What a replicate does to both methods alike, far larger."""
+G, L = "global_spearman", "local_spearman"
 
 
-def several(method: str, values: Sequence[float], measure: str = "global_spearman", **cells: Any) -> list[Row]:
-    """One run per value, seeds 0, 1, …"""
-    return [run(method, seed=seed, **{measure: value}, **cells) for seed, value in enumerate(values)]
+def claim(name: str) -> Claim:
+    return next(one for one in CLAIMS if one.id == name)
 
 
-def both(difference: float, measure: str = "global_spearman", seeds: int = 5, **cells: Any) -> list[Row]:
-    """Contrastive ahead of supervised by `difference`, give or take WOBBLE; seeds matter more than that."""
-    base = 0.8 + np.array(SHARED[:seeds])
-    ours = base + difference + np.array(WOBBLE[:seeds])
-    return several("contrastive", ours.tolist(), measure, **cells) + several(
-        "supervised", base.tolist(), measure, **cells
-    )
+def rows(name: str, drawn: dict[tuple[str, str], Any], n: int = 5) -> pd.DataFrame:
+    """The rows a claim asks for, n replicates, with measures (conditions, n) or what broadcasts to it."""
+    question = claim(name).question
+    shape = (len(power.conditions(question)), n)
+    held = {key: np.broadcast_to(np.asarray(values, np.float64), shape) for key, values in drawn.items()}
+    (frame,) = power.frames(question, n, held).values()
+    return frame
 
 
-def verdict(claim: str, rows: Iterable[Row], segments: Iterable[Row] = ()) -> pd.Series:
-    frames = {
-        "runs": pd.DataFrame(rows, columns=list(columns.RUNS)),
-        "segments": pd.DataFrame(segments, columns=list(columns.SEGMENTS)),
-    }
-    (found,) = (known for known in CLAIMS if known.id == claim)
-    return judge(frames, [found]).iloc[0]
+def both(
+    name: str, ahead: Any, measure: str = G, n: int = 5, first: str = BOTH[0], second: str = BOTH[1]
+) -> pd.DataFrame:
+    """Contrastive ahead of supervised by `ahead` (a number per condition), give or take WOBBLE."""
+    base = 0.8 + np.resize(SHARED, n)
+    gain = np.atleast_1d(np.asarray(ahead, np.float64))[:, None]
+    return rows(name, {(first, measure): base + gain + np.resize(WOBBLE, n), (second, measure): base}, n)
 
 
-# Statistics
+def verdict(name: str, frame: pd.DataFrame) -> pd.Series:
+    which = claim(name).question.frame
+    return judge({which: frame}, [claim(name)]).iloc[0]
 
 
-def test_t_interval_against_scipy() -> None:
-    values = np.random.default_rng(0).normal(3, 2, 9)
-    found = t_interval(values, 0.9)
-    low, high = stats.t.interval(0.9, 8, values.mean(), stats.sem(values))
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
-    assert (found.n, found.mean, found.sd) == (9, values.mean(), values.std(ddof=1))
-    holed = np.insert(values, [0, 4], [np.nan, np.inf])
-    assert t_interval(holed, 0.9) == found
-
-
-@pytest.mark.parametrize("values", [[], [np.nan], [2.0], [2.0, np.nan]])
-def test_no_interval_below_two(values: list[float]) -> None:
-    found = t_interval(np.array(values))
-    assert found.n == np.isfinite(values).sum()
-    assert np.isnan([found.sd, found.low, found.high]).all()
-    assert found.mean == 2.0 if found.n else np.isnan(found.mean)
-
-
-def test_paired_against_scipy() -> None:
-    draw = np.random.default_rng(1)
-    a, b = draw.normal(0, 1, 12), draw.normal(0.4, 1, 12)
-    found = paired(a, b)
-    expected = stats.ttest_rel(a, b)
-    interval = expected.confidence_interval(0.95)
-    assert found.p_value == pytest.approx(expected.pvalue, abs=1e-12)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
-    assert found.effect_size == pytest.approx((a - b).mean() / (a - b).std(ddof=1), abs=1e-12)
-    assert found.difference == pytest.approx(found.mean_a - found.mean_b, abs=1e-12)
-    assert paired(b, a).difference == pytest.approx(-found.difference, abs=1e-12)
-    a[0], b[5] = np.nan, np.nan
-    kept = [k for k in range(12) if k not in (0, 5)]
-    assert paired(a, b) == paired(a[kept], b[kept])
-
-
-def test_paired_edges() -> None:
-    base = np.array([0.1, 0.7, 0.3])
-    up = paired(base + 0.2, base)
-    assert (up.effect_size, up.p_value) == (np.inf, 0.0)
-    assert up.low == pytest.approx(0.2)
-    assert paired(base, base + 0.2).effect_size == -np.inf
-    same = paired(base, base)
-    assert (same.difference, same.effect_size, same.p_value) == (0.0, 0.0, 1.0)
-    one = paired(np.array([1.0, np.nan]), np.array([0.5, 2.0]))
-    assert (one.n, one.mean_a, one.mean_b, one.difference) == (1, 1.0, 0.5, 0.5)
-    assert np.isnan([one.low, one.high, one.effect_size, one.p_value]).all()
-    assert paired(np.array([]), np.array([])).n == 0
-    with pytest.raises(ValueError, match=r"shape \(2,\) and b \(3,\)"):
-        paired(base[:2], base)
-
-
-def test_proportions_and_levels() -> None:
-    low, high = clopper_pearson(2, 5)
-    assert low == pytest.approx(stats.beta.ppf(0.025, 2, 4), abs=1e-9)
-    assert high == pytest.approx(stats.beta.ppf(0.975, 3, 3), abs=1e-9)
-    assert clopper_pearson(0, 0) == (0.0, 1.0)
-    assert clopper_pearson(0, 5)[0] == 0
-    assert clopper_pearson(5, 5)[1] == 1
-    assert bonferroni(5) == pytest.approx(0.99)
-    assert bonferroni(0) == pytest.approx(0.95)
-    with pytest.raises(ValueError, match="6 successes of 5"):
-        clopper_pearson(6, 5)
-    with pytest.raises(ValueError, match="level 95"):
-        t_interval(np.zeros(3), 95)
-
-
-# Every claim
+# The table
 
 
 def test_nothing_known_is_undecided() -> None:
-    empty = {name: pd.DataFrame(columns=list(getattr(columns, name.upper()))) for name in ("runs", "segments")}
-    for frames in (empty, {}):
+    for frames in ({}, {"runs": pd.DataFrame(), "segments": pd.DataFrame()}, {"runs": pd.DataFrame({"method": []})}):
         table = judge(frames)
-        assert tuple(table.columns) == columns.CLAIMS
-        assert list(table["claim"]) == [claim.id for claim in CLAIMS]
+        assert list(table) == list(COLUMNS)
+        assert list(table["claim"]) == [one.id for one in CLAIMS]
         assert table["claim"].is_unique
         assert set(table["verdict"]) == {"undecided"}
-        assert table["missing"].str.contains("pendtrain sweep data/").all()
-        assert (table["conditions"] == 0).all()
+        assert not table["provisional"].any()
+        assert (table[["n", "conditions"]] == 0).all(axis=None)
+        assert table["missing"].str.contains("pendgen build --variant .* --replicates ").all()
+        assert table["missing"].str.contains("pendtrain sweep data/.* --replicates").all()
         assert table[["section", "text", "rule"]].map(bool).all(axis=None)
 
 
-def test_one_seed_is_undecided() -> None:
-    row = verdict("vanilla-global", both(0.01, seeds=1))
-    assert row["verdict"] == "undecided"
-    assert row["missing"] == "2 or more seeds of both methods: pendtrain sweep data/vanilla --seeds 5"
-    assert "difference +0.01, n = 1" in row["evidence"]
+@pytest.mark.parametrize("name", list(power.BY_ID))
+def test_tables_and_prepared_numbers_say_the_same(name: str) -> None:
+    """Every claim finds its rows among those of all its sides, and judges them as the power table does."""
+    one = claim(name)
+    for truth in power.SCENARIOS[name]():
+        for drawn in power._draws(one, truth, 1, (1, 0)):
+            held = power.claims.settle([one], [power.judge(one, truth.n, drawn)])[0][0]
+            (frame,) = power.frames(one.question, truth.n, drawn).values()
+            frame = frame.sample(frac=1, random_state=0, ignore_index=True)
+            row = verdict(name, frame)
+            assert (row["verdict"], row["n"]) == (held.verdict, held.n)
+            assert row["estimate"] == pytest.approx(held.estimate, nan_ok=True)
+            assert row["n"] > 0
 
 
-# A ahead of B
+def test_names_are_for_people() -> None:
+    frame = both("vanilla-global", 0.001, n=25)
+    expected = verdict("vanilla-global", frame)
+    frame["label"], frame["dataset"], frame["train_dataset"] = "d2-loss-l1-epochs-3", "large-original", "cropping-0.5"
+    pd.testing.assert_series_equal(verdict("vanilla-global", frame), expected)
 
 
-@pytest.mark.parametrize(
-    ("difference", "expected"),
-    [(0.001, "supported"), (0.00016, "supported"), (-0.001, "contradicted"), (0.0, "undecided")],
-)
-def test_ahead_is_paired_by_seed(difference: float, expected: str) -> None:
-    row = verdict("vanilla-global", both(difference))
-    assert (row["verdict"], row["recipe"], row["conditions"]) == (expected, "d1", 1)
-    assert ("reaches across" in row["missing"]) == (expected == "undecided")
-    ours, theirs = (0.8 + np.array(SHARED) + difference + np.array(WOBBLE), 0.8 + np.array(SHARED))
-    p = stats.ttest_rel(ours, theirs).pvalue
-    assert f"n = 5, d_z {(ours - theirs).mean() / (ours - theirs).std(ddof=1):.2g}, p {p:.2g}" in row["evidence"]
+def test_every_rule_says_its_thresholds() -> None:
+    for one in CLAIMS:
+        sentence = one.rule.sentence
+        assert "upported" in sentence
+        assert "ontradicted" in sentence
+        for part in fields(one.rule):  # type: ignore[arg-type]
+            value = getattr(one.rule, part.name)
+            limit = isinstance(value, float) and np.isfinite(value) and not (one.id == "blank-average" and value == 0)
+            assert not limit or f"{value:g}" in sentence, (one.id, part.name)
+    assert "0.00005" in Superior(0.00005).sentence or "5e-05" in Superior(0.00005).sentence
+    assert "above 0.25" in Above(0.25).sentence
+    assert "between 1 and 2" in Inside(1, 2).sentence
 
 
-def test_each_measure_and_variant_has_its_own_claim() -> None:
-    rows = both(0.001, variant="large")
-    rows = [row | {"local_spearman": 0.7 - row["global_spearman"]} for row in rows]
-    assert verdict("large-global", rows)["verdict"] == "supported"
-    assert verdict("large-local", rows)["verdict"] == "contradicted"
-    assert verdict("vanilla-global", rows)["verdict"] == "undecided"
+@pytest.mark.parametrize("convert", ["csv", "nullable"])
+def test_tables_in_other_types_say_the_same(convert: str, tmp_path: Path) -> None:
+    frame = rows("gaps-fracture", {("c", "fractured"): [[0, 1, 0, 1, 0]]})
+    frame["population_fractured"] = frame["population_fractured"] == 1
+    if convert == "csv":
+        frame.to_csv(tmp_path / "runs.csv", index=False)
+        other = pd.read_csv(tmp_path / "runs.csv")
+    else:
+        other = frame.convert_dtypes()
+        other.loc[len(other)] = pd.NA
+    pd.testing.assert_series_equal(verdict("gaps-fracture", other), verdict("gaps-fracture", frame))
 
 
-def test_behind_is_the_mirror() -> None:
-    rows = both(-0.001, variant="numerical-noise", level=0.2)
-    row = verdict("numerical-strong-global", rows)
-    assert row["verdict"] == "supported"
-    assert row["missing"] == "no runs at ε_n = 0.25"
-    assert (
-        verdict("numerical-strong-global", both(0.001, variant="numerical-noise", level=0.2))["verdict"]
-        == "contradicted"
-    )
-    assert verdict("numerical-mild-global", rows)["conditions"] == 0
-
-
-def test_seeds_and_data_must_agree() -> None:
-    rows = both(0.001)
-    other = [row | {"data_seed": 1} if row["method"] == "supervised" else row for row in rows]
-    assert verdict("vanilla-global", other)["verdict"] == "undecided"
-    shifted = [row | {"seed": row["seed"] + 10} if row["method"] == "supervised" else row for row in rows]
-    assert verdict("vanilla-global", shifted)["verdict"] == "undecided"
-    unknown = [row | {"data_seed": None} for row in rows]
-    assert verdict("vanilla-global", unknown)["verdict"] == "supported"
-
-
-def test_another_container_is_not_another_run() -> None:
-    rows = both(0.001, seeds=1)
-    copies = [row | {"dataset": "vanilla-webdataset", "file": "copy.h5"} for row in rows]
-    assert "n = 1" in verdict("vanilla-global", rows + copies)["evidence"]
-
-
-def test_a_trial_build_gives_way_to_the_large_one() -> None:
-    trial = [row | {"pendulums": 64} for row in both(-0.1)]
-    row = verdict("vanilla-global", trial + both(0.001))
-    assert row["verdict"] == "supported"
-    assert "n = 5" in row["evidence"]
-
-
-def test_missing_values_are_left_out_and_said() -> None:
-    rows = both(0.001)
-    rows[0]["global_spearman"] = np.nan
-    rows[6]["seed"] = None
-    row = verdict("vanilla-global", rows)
-    assert row["verdict"] == "supported"
-    assert "n = 3" in row["evidence"]
-    assert "2 left out (no value or no seed)" in row["evidence"]
-
-
-def test_foreign_training_data_does_not_count() -> None:
-    clean = [
-        row | {"variant": "vanilla", "parameters": "{}"} for row in both(-0.01, variant="numerical-noise", level=0.1)
-    ]
-    assert verdict("vanilla-global", clean)["conditions"] == 0
-    row = verdict("numerical-mild-global", both(0.01, variant="numerical-noise", level=0.1) + clean)
-    assert row["verdict"] == "supported"
-    assert "scored on clean images: contrastive 0.792, supervised 0.802, difference -0.01" in row["evidence"]
-
-
-def test_other_noise_in_training_does_not_count() -> None:
-    milder = {"train_parameters": parameters("numerical-noise", 0.05)}
-    rows = [row | milder for row in both(0.01, variant="numerical-noise", level=0.1)]
-    assert verdict("numerical-mild-global", rows)["conditions"] == 0
-    program = [row | {"train_protocol": "original"} for row in both(0.01)]
-    assert verdict("vanilla-global", program)["conditions"] == 0
+# Which rows count
 
 
 @pytest.mark.parametrize(
-    "cells", [{"split": "train"}, {"view": "visible"}, {"method": "simsiam"}, {"dim": 2}, {"variant": ""}]
+    "cells",
+    [
+        *({"own": False}, {"usual": False}, {"split": "train"}, {"view": "visible"}, {"method": "simsiam"}, {"dim": 2}),
+        *({"objective": "decoupled"}, {"objective": "temperature 0.2"}, {"variant": ""}, {"train_variant": "large"}),
+        {"own": None},
+    ],
 )
-def test_selection(cells: Row) -> None:
-    assert verdict("vanilla-global", [row | cells for row in both(0.01)])["conditions"] == 0
+def test_selection(cells: dict[str, Any]) -> None:
+    row = verdict("vanilla-global", both("vanilla-global", 0.01).assign(**cells))
+    assert (row["verdict"], row["conditions"], row["n"]) == ("undecided", 0, 0)
 
 
-def test_unreadable_parameters_are_no_condition() -> None:
-    for text in ("", "{", "[]", '{"eps_n": "much"}', '{"eps_n": 0.1, "other": 1}', None):
-        changed = {"parameters": text, "train_parameters": text}
-        rows = [row | changed for row in both(0.01, variant="numerical-noise", level=0.1)]
-        assert verdict("numerical-mild-global", rows)["conditions"] == 0
+def test_unknown_settings_are_said() -> None:
+    frame = both("vanilla-global", 0.01).assign(own=None, usual=False, train_bob_size=np.nan)
+    row = verdict("vanilla-global", frame)
+    assert row["missing"].startswith("10 runs whose settings are not known: embed again with pendtrain embed")
+    assert row["conditions"] == 0
 
 
-def test_three_gaps_in_the_paper_and_four_in_the_program() -> None:
-    four = parameters("gaps", 0.4, num_gaps=4)
-    rows = [row | {"parameters": four, "train_parameters": four} for row in both(0.01, variant="gaps", level=0.4)]
-    assert verdict("gaps-small-global", rows)["conditions"] == 0
-    original = {"protocol": "original", "train_protocol": "original"}
-    assert verdict("gaps-small-global", [row | original for row in rows])["verdict"] == "supported"
+def test_levels_that_the_paper_did_not_use_do_not_count() -> None:
+    frame = both("graphical-global", 0.01)
+    strange = frame[frame["level"].eq(0.1)].assign(level=0.17, train_level=0.17, population_global=0.1)
+    row = verdict("graphical-global", pd.concat([frame, strange]))
+    assert (row["verdict"], row["conditions"]) == ("supported", 10)
 
 
-# Several conditions
-
-
-def levels(differences: dict[float, float], variant: str = "graphical-noise") -> list[Row]:
-    return [row for level, by in differences.items() for row in both(by, variant=variant, level=level)]
-
-
-def test_the_mean_over_conditions_decides() -> None:
-    row = verdict("graphical-global", levels({0.01: 0.003, 0.1: 0.002, 0.25: -0.0001}))
-    assert (row["verdict"], row["conditions"]) == ("supported", 3)
-    assert "ε_g = 0.25: -0.0001" in row["evidence"]
-    assert row["missing"].startswith("no runs at ε_g = 0.001, 0.0025, 0.005, 0.025")
-
-
-def test_one_condition_certain_of_the_contrary_contradicts() -> None:
-    row = verdict("graphical-global", levels({0.01: 0.01, 0.1: 0.01, 0.25: -0.002}))
-    assert row["verdict"] == "contradicted"
-
-
-def test_certain_alone_but_not_among_three() -> None:
-    """A difference whose 95 % interval excludes 0 while its Bonferroni interval holds it."""
-    spread = stats.sem(WOBBLE)
-    by = -spread * (stats.t.ppf(0.975, 4) + stats.t.ppf(1 - 0.025 / 3, 4)) / 2
-    assert t_interval(np.array(WOBBLE) + by).high < 0 < t_interval(np.array(WOBBLE) + by, bonferroni(3)).high
-    assert verdict("graphical-global", levels({0.25: by}))["verdict"] == "contradicted"
-    assert verdict("graphical-global", levels({0.01: 0.01, 0.1: 0.01, 0.25: by}))["verdict"] == "supported"
-
-
-# Recipe and protocol
+def test_clean_images_have_their_own_claim() -> None:
+    noisy, clean = both("numerical-mild-global", 0.01), both("numerical-mild-clean-global", -0.01)
+    frame = pd.concat([noisy, clean])
+    assert verdict("numerical-mild-global", frame)["verdict"] == "supported"
+    assert verdict("numerical-mild-clean-global", frame)["verdict"] == "contradicted"
 
 
 def test_the_full_recipe_counts_first() -> None:
-    short = [row | {"recipe": "d1-epochs-20"} for row in both(-0.01)]
-    full = both(0.01, seeds=2)
-    row = verdict("vanilla-global", short + full)
-    assert (row["verdict"], row["recipe"]) == ("supported", "d1")
-    alone = [row for row in full if row["method"] == "contrastive"]
-    row = verdict("vanilla-global", short + alone)
-    assert (row["verdict"], row["recipe"]) == ("contradicted", "d1-epochs-20")
+    full = both("vanilla-global", 0.1, n=2)
+    short = both("vanilla-global", -0.01).assign(schedule="epochs 20", full=False)
+    row = verdict("vanilla-global", pd.concat([short, full]))
+    assert (row["verdict"], row["recipe"]) == ("supported", "paper")
+    assert row["reasons"] == "2 replicates, not 25"
+    single = full[full["seed"].eq(0)]
+    row = verdict("vanilla-global", pd.concat([short, single]))
+    assert (row["verdict"], row["recipe"], row["provisional"]) == ("contradicted", "paper, epochs 20", True)
+    assert row["reasons"].startswith("recipe: epochs 20; 5 replicates")
+    one_side = both("vanilla-global", 0.01, n=5)
+    row = verdict("vanilla-global", pd.concat([short, one_side[one_side["method"].eq("contrastive")]]))
+    assert row["recipe"] == "paper, epochs 20"
 
 
-def test_the_most_frequent_recipe_next() -> None:
-    few = [row | {"recipe": "d1-epochs-10"} for row in both(0.01, seeds=2)]
-    many = [row | {"recipe": "d1-epochs-20"} for row in both(-0.01)]
-    assert verdict("vanilla-global", few + many)["recipe"] == "d1-epochs-20"
+def test_the_most_frequent_schedule_next() -> None:
+    few = both("vanilla-global", 0.01, n=2).assign(schedule="epochs 10", full=False)
+    many = both("vanilla-global", -0.01).assign(schedule="epochs 20", full=False)
+    assert verdict("vanilla-global", pd.concat([few, many]))["recipe"] == "paper, epochs 20"
 
 
-def test_another_objective_is_another_experiment() -> None:
-    rows = [row | {"recipe": "d1-temperature-0.2"} for row in both(0.01)]
-    assert verdict("vanilla-global", rows)["conditions"] == 0
+def test_the_papers_protocol_before_the_programs() -> None:
+    theirs = both("vanilla-global", -0.01).assign(protocol="original", train_protocol="original")
+    theirs["recipe_protocol"] = "original"
+    assert verdict("vanilla-global", theirs)["verdict"] == "contradicted"
+    assert verdict("vanilla-global", theirs)["recipe"] == "original"
+    ours = both("vanilla-global", 0.01, n=3)
+    assert verdict("vanilla-global", pd.concat([theirs, ours]))["verdict"] == "supported"
 
 
-def test_the_papers_data_before_the_programs() -> None:
-    original = [row | {"protocol": "original", "train_protocol": "original"} for row in both(-0.01)]
-    assert verdict("vanilla-global", original)["verdict"] == "contradicted"
-    assert verdict("vanilla-global", original + both(0.01, seeds=3))["verdict"] == "supported"
+def test_sizes_are_not_mixed() -> None:
+    trial = both("vanilla-global", -0.1).assign(train_pendulums=256, full=False)
+    row = verdict("vanilla-global", trial)
+    assert "size: 256 × 20 training images, not 5120 × 20" in row["reasons"]
+    assert row["provisional"]
+    row = verdict("vanilla-global", pd.concat([trial, both("vanilla-global", 0.001)]))
+    assert (row["verdict"], row["n"]) == ("supported", 5)
 
 
-# Noise
+def test_three_epochs_and_256_pendulums_are_provisional() -> None:
+    frame = both("large-global", 0.1, n=2).assign(train_pendulums=256, schedule="epochs 3", full=False)
+    row = verdict("large-global", frame.assign(precision="bfloat16"))
+    assert (row["verdict"], row["provisional"], row["precision"]) == ("supported", True, "bfloat16")
+    for reason in ("recipe: epochs 3", "size: 256", "2 replicates, not 5", "trained in bfloat16, not float32"):
+        assert reason in row["reasons"]
+    firm = verdict("large-global", both("large-global", 0.01))
+    assert (firm["verdict"], firm["provisional"], firm["reasons"], firm["missing"]) == ("supported", False, "", "")
 
 
-@pytest.mark.parametrize(
-    ("local", "whole", "expected"), [(0.5, 0.9, "supported"), (0.8, 0.6, "contradicted"), (0.72, 0.9, "undecided")]
-)
-def test_local_first(local: float, whole: float, expected: str) -> None:
-    """Scores at full noise; at ε = .01 nothing is lost, at .1 half. Noise adds to what seeds do."""
-    rows = []
-    for seed, wobble in enumerate(WOBBLE):
-        rows.append(run("supervised", seed=seed, local_spearman=0.8, global_spearman=1.0))
-        for level, share in ((0.01, 0.0), (0.1, 0.5), (0.2, 1.0)):
-            scores = {"local_spearman": 0.8 + wobble + share * (local - 0.8)}
-            scores["global_spearman"] = 1 + share * (whole - 1)
-            rows.append(run("supervised", "numerical-noise", level, seed, **scores))
-    row = verdict("local-first-supervised", rows)
-    assert row["verdict"] == expected
-    assert row["conditions"] == 2
-    assert row["evidence"].endswith("global from ε_n = 0.1")
-    assert f"local falls from {'nowhere' if local == 0.8 else 'ε_n = 0.1'}" in row["evidence"]
-    assert verdict("local-first-contrastive", rows)["conditions"] == 0
+# Pairs and units
 
 
-def test_nothing_falls_nothing_is_said() -> None:
-    rows = [run("contrastive", seed=seed, local_spearman=0.8, global_spearman=0.99) for seed in range(3)]
-    rows += [
-        run("contrastive", "numerical-noise", 0.001, seed, local_spearman=0.8, global_spearman=0.99)
-        for seed in range(3)
+def test_seeds_and_data_must_agree() -> None:
+    frame = both("vanilla-global", 0.001)
+    theirs = frame["method"].eq("supervised")
+    for name in ("seed", "data_seed", "train_data_seed"):
+        other = frame.copy()
+        other.loc[theirs, name] += 10
+        assert verdict("vanilla-global", other)["n"] == 0
+    unknown = frame.assign(data_seed=np.nan, train_data_seed=np.nan)
+    row = verdict("vanilla-global", unknown)
+    assert (row["n"], row["unit"]) == (5, "training seed")
+    assert "one training set (data seed unknown): nothing is known of others" in row["reasons"]
+
+
+def test_copies_count_once_and_missing_values_are_left_out() -> None:
+    frame = both("vanilla-global", 0.001)
+    assert verdict("vanilla-global", pd.concat([frame, frame]))["n"] == 5
+    frame.loc[0, "population_global"] = np.nan
+    frame.loc[6, "seed"] = np.nan
+    row = verdict("vanilla-global", frame)
+    assert row["n"] == 3
+    assert "1 rows without a training seed left out" in row["evidence"]
+
+
+def test_float32_before_other_precisions_and_never_paired_with_them() -> None:
+    full, half = both("vanilla-global", 0.01), both("vanilla-global", -0.01).assign(precision="bfloat16")
+    row = verdict("vanilla-global", pd.concat([half, full]))
+    assert (row["verdict"], row["precision"], row["n"]) == ("supported", "float32", 5)
+    mixed = pd.concat([full[full["method"].eq("contrastive")], half[half["method"].eq("supervised")]])
+    assert verdict("vanilla-global", mixed)["n"] == 0
+
+
+def test_a_crossed_design_is_averaged_by_dataset() -> None:
+    """Ten seeds on each of two training sets: what the sets happen to be is known twice, not twenty times."""
+    parts = []
+    for dataset, gain in enumerate((0.02, -0.01)):
+        part = both("vanilla-global", gain, n=10)
+        parts.append(part.assign(train_data_seed=dataset, data_seed=dataset))
+    row = verdict("vanilla-global", pd.concat(parts))
+    assert (row["n"], row["unit"], row["verdict"]) == (2, "dataset", "undecided")
+    assert row["estimate"] == pytest.approx(0.005)
+    row = verdict("vanilla-global", parts[0])
+    assert (row["n"], row["unit"], row["verdict"], row["provisional"]) == (10, "training seed", "supported", True)
+    assert "one training set (data seed 0): nothing is known of others" in row["reasons"]
+    assert verdict("vanilla-global", both("vanilla-global", 0.01))["unit"] == "replicate"
+
+
+def test_test_splits_of_one_run_are_no_further_runs() -> None:
+    frame = both("vanilla-global", 0.001)
+    elsewhere = frame.assign(data_seed=frame["data_seed"] + 1, population_global=0.1)
+    row = verdict("vanilla-global", pd.concat([frame, elsewhere]))
+    assert (row["n"], row["estimate"]) == (5, pytest.approx(0.001))
+
+
+def test_exact_scores_for_all_or_for_none() -> None:
+    frame = both("vanilla-global", 0.01)
+    frame[G] = 1 - frame["population_global"]
+    row = verdict("vanilla-global", frame)
+    assert (row["verdict"], row["source"]) == ("supported", "population")
+    frame.loc[0, "population_global"] = np.nan
+    row = verdict("vanilla-global", frame)
+    assert (row["verdict"], row["source"]) == ("contradicted", "sample")
+    row = verdict("vanilla-global", frame.assign(data_seed=0))
+    assert "scores sampled on one test split, whose noise all runs share" in row["reasons"]
+
+
+def test_complete_replicates_alone_enter_an_average() -> None:
+    """A replicate that lacks a level would move the mean over levels; two of five lack the strongest noise here."""
+    frame = both("pronounced-graphical-global", np.linspace(0, 0.09, 10))
+    vanilla = frame["variant"].eq("vanilla")
+    frame.loc[vanilla, "population_global"] = 0.8
+    lacking = frame["level"].eq(0.25) & frame["seed"].isin([0, 1])
+    row = verdict("pronounced-graphical-global", frame[~lacking])
+    assert row["n"] == 3
+    assert row["reasons"] == "3 replicates, not 5"
+    whole = frame[frame["seed"] > 1]
+    assert row["estimate"] == pytest.approx(verdict("pronounced-graphical-global", whole)["estimate"])
+
+
+# Rules
+
+
+def test_one_level_far_ahead_does_not_carry_the_others() -> None:
+    """The mean over levels is certainly above 0, and yet the claim is false at seven of eight."""
+    ahead = [*[-0.00005] * 7, 0.1]
+    row = verdict("numerical-mild-global", both("numerical-mild-global", ahead))
+    assert row["verdict"] == "undecided"
+    assert "on average above 0: +0.0125" in row["evidence"]
+    row = verdict("numerical-mild-global", both("numerical-mild-global", [*[-0.001] * 7, 0.1]))
+    assert row["verdict"] == "contradicted"
+    assert row["estimate"] == pytest.approx(-0.001)
+    assert "weakest at ε_n = 0.001" in row["evidence"]
+
+
+def test_all_levels_ahead() -> None:
+    row = verdict("numerical-mild-global", both("numerical-mild-global", 0.001))
+    assert (row["verdict"], row["conditions"], row["provisional"]) == ("supported", 8, False)
+    assert row["ci_low"] > 0
+    frame = both("numerical-mild-global", 0.001)
+    row = verdict("numerical-mild-global", frame[frame["level"].eq(0.1)])
+    assert (row["verdict"], row["provisional"], row["conditions"]) == ("supported", True, 1)
+    assert row["reasons"].startswith("levels: fewer than two runs at ε_n = 0.001, 0.0025")
+    assert "--eps-n X --replicates 5 (X: 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.125)" in row["missing"]
+
+
+def test_contradicted_by_holm_over_levels() -> None:
+    """A level that is certain alone but not among eight that say nothing."""
+    rule, wobble = EveryLevel(), WOBBLE[:5]
+    values = np.vstack([*[wobble] * 7, wobble - 0.0004])
+    table = Table(tuple("abcdefgh"), values, np.arange(5))
+    alone = rule.judge(Table(("h",), values[7:], np.arange(5)))
+    assert alone.verdict == "contradicted"
+    assert alone.p_value > 0.05 / 8
+    assert rule.judge(table).verdict == "undecided"
+    assert rule.judge(replace(table, values=values - 0.002 * (np.arange(8) == 7)[:, None])).verdict == "contradicted"
+
+
+def test_the_headline_is_superior_equal_or_inferior() -> None:
+    for ahead, expected in ((0.00016, "supported"), (-0.00016, "contradicted"), (0.0, "equal"), (0.00002, "equal")):
+        base = np.resize(SHARED, 25)
+        wobble = np.resize(WOBBLE, 25) / 10
+        frame = rows("vanilla-global", {(BOTH[0], G): base + ahead + wobble - wobble.mean(), (BOTH[1], G): base}, 25)
+        row = verdict("vanilla-global", frame)
+        assert row["verdict"] == expected, ahead
+        assert row["margin"] == 0.00005
+    assert "equal, which is neither superior nor inferior" in row["evidence"]
+
+
+def test_the_headline_is_corrected_for_four() -> None:
+    """Known alone, a claim counts as one of four; the others take what is left."""
+    values = np.array([0.004, 0.006, 0.001, 0.005, 0.002]) * 2
+    frames = [
+        rows(name, {(BOTH[0], G): 0.8 + values, (BOTH[1], G): 0.8}) for name in ("vanilla-global", "large-global")
     ]
-    row = verdict("local-first-contrastive", rows)
-    assert row["verdict"] == "undecided"
-    assert "neither score falls for certain" in row["missing"]
+    alone = verdict("vanilla-global", frames[0])
+    assert 0.0125 < alone["p_value"] < 0.05
+    assert (alone["verdict"], alone["p_holm"]) == ("undecided", pytest.approx(4 * alone["p_value"]))
+    assert "more replicates" in alone["missing"]
+    table = judge({"runs": pd.concat(frames)}).set_index("claim")
+    assert table.loc["vanilla-global", "p_holm"] == pytest.approx(4 * alone["p_value"])
+    assert table["p_holm"].notna().sum() == 2
+    certain = both("vanilla-global", 0.01)
+    assert verdict("vanilla-global", certain)["verdict"] == "supported"
 
 
-def test_range() -> None:
-    zero = [6.6, 6.5, 6.7, 6.6, 6.55]
-    rows = several("contrastive", zero, "representation_range")
-    for level, share in ((0.1, 0.5), (0.2, 0.12), (0.25, 0.1)):
-        noisy = [share * value for value in zero]
-        rows += several("contrastive", noisy, "representation_range", variant="numerical-noise", level=level)
-    expected = dict.fromkeys(("shrinks", "noiseless", "noisy", "consistent"), "supported")
-    assert {name: verdict(f"range-{name}", rows)["verdict"] for name in expected} == expected
-    wide = [row | {"representation_range": row["representation_range"] * 3} for row in rows]
-    assert verdict("range-noiseless", wide)["verdict"] == "contradicted"
-    assert verdict("range-noisy", wide)["verdict"] == "contradicted"
-    assert verdict("range-shrinks", wide)["verdict"] == "supported"
-    uneven = several("contrastive", [3.0, 9.0, 6.0, 12.0, 1.0], "representation_range")
-    assert verdict("range-consistent", uneven)["verdict"] == "contradicted"
-    assert verdict("range-noiseless", uneven)["verdict"] == "undecided"
-    growing = several("contrastive", [7.6, 7.7, 7.5], "representation_range", variant="numerical-noise", level=0.1)
-    assert verdict("range-shrinks", rows[:5] + growing)["verdict"] == "contradicted"
+def test_five_pairs_never_decide_by_sign_flips() -> None:
+    row = verdict("gaps-small-global", both("gaps-small-global", 0.1))
+    assert (row["verdict"], row["p_value"]) == ("undecided", 2 / 2**5)
+    assert "6 or more replicates" in row["missing"]
+    row = verdict("gaps-small-global", both("gaps-small-global", 0.1, n=10))
+    assert (row["verdict"], row["provisional"]) == ("supported", False)
+    assert verdict("gaps-small-global", both("gaps-small-global", 0.1, n=7))["reasons"] == "7 replicates, not 10"
 
 
-# Gaps
-
-
-def test_fractured_runs_are_taken_out() -> None:
-    rows = both(0.002, variant="gaps", level=0.8)
-    rows = [row | {"fractured": False} for row in rows]
-    for row in rows[:2]:
-        row |= {"fractured": True, "global_spearman": 0.1}
-    assert verdict("gaps-large-global", rows)["verdict"] == "undecided"
-    row = verdict("gaps-large-unfractured", rows)
+def test_interpolation_is_judged_signed_and_said_absolute() -> None:
+    frame = both("gaps-large-interpolation", 0.1, "gap_spearman", n=10)
+    frame["population_gap_abs"], frame["population_interior_band"] = 1 - frame["population_gap"], 0.9
+    row = verdict("gaps-large-interpolation", frame)
     assert row["verdict"] == "supported"
-    assert "n = 3" in row["evidence"]
-    assert "2 contrastive runs taken out" in row["evidence"]
-    unknown = [row | {"fractured": np.nan} for row in rows]
-    assert verdict("gaps-large-unfractured", unknown)["verdict"] == "undecided"
-    assert verdict("gaps-fracture", rows)["verdict"] == "supported"
-    assert verdict("gaps-fracture", rows)["evidence"].startswith("2 of 5 runs, 95 % interval [0.0527, 0.853]")
+    assert "mean |ρ| inside the gaps: -0.1" in row["evidence"]
+    assert "seen bands between the gaps: +0" in row["evidence"]
+
+
+def test_fractured_runs_are_taken_out_and_unknown_ones_too() -> None:
+    n = 20
+    flags = np.arange(n) < 6
+    scores = np.where(flags, 0.1, 0.98) + np.resize(WOBBLE, n)
+    drawn = {(BOTH[0], G): scores, (BOTH[1], G): 0.97, (BOTH[0], "fractured"): flags, (BOTH[1], "fractured"): 0}
+    frame = rows("gaps-large-unfractured", drawn, n)
+    row = verdict("gaps-large-unfractured", frame)
+    assert (row["verdict"], row["n"]) == ("supported", 14)
+    assert verdict("gaps-large-global", frame)["verdict"] != "contradicted"
+    frame.loc[frame["seed"].gt(16), "population_fractured"] = np.nan
+    assert verdict("gaps-large-unfractured", frame)["n"] == 11
+    helps = rows("gaps-unfractured-helps", {("c", G): scores, ("c", "fractured"): flags}, n)
+    row = verdict("gaps-unfractured-helps", helps)
+    assert row["verdict"] == "supported"
+    assert row["estimate"] == pytest.approx(0.3 * 0.88, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("count", "trials", "expected"), [(0, 5, "undecided"), (0, 200, "contradicted"), (1, 3, "undecided")]
+    ("count", "trials", "like", "below"),
+    [
+        *(
+            (2, 5, "supported", "supported"),
+            (0, 24, "contradicted", "supported"),
+            (24, 24, "contradicted", "undecided"),
+        ),
+        *((7, 8, "undecided", "undecided"), (1, 3, "undecided", "undecided"), (40, 40, "contradicted", "contradicted")),
+    ],
 )
-def test_fracture_rate(count: int, trials: int, expected: str) -> None:
-    rows = [run("contrastive", "gaps", 0.8, seed, fractured=seed < count) for seed in range(trials)]
-    assert verdict("gaps-fracture", rows)["verdict"] == expected
+def test_fracture_rates(count: int, trials: int, like: str, below: str) -> None:
+    frame = rows("gaps-fracture", {("c", "fractured"): np.arange(trials) < count}, trials)
+    assert verdict("gaps-fracture", frame)["verdict"] == like
+    assert verdict("gaps-fracture-chance", frame)["verdict"] == below
+    row = verdict("gaps-fracture-chance", frame)
+    assert (row["n"], row["margin"], row["estimate"]) == (trials, 0.875, count / trials)
 
 
-def test_interpolation_has_its_own_measure() -> None:
-    rows = both(0.01, "gap_spearman", variant="gaps", level=0.6)
-    row = verdict("gaps-large-interpolation", [row | {"gap_abs_spearman": row["gap_spearman"]} for row in rows])
-    assert row["verdict"] == "supported"
-    assert "gap_abs_spearman: contrastive" in row["evidence"]
-    assert row["missing"] == "no runs at α_g = 0.8"
+def test_chance_depends_on_the_number_of_gaps() -> None:
+    frame = rows("gaps-fracture", {("c", "fractured"): 0})
+    program = frame.assign(protocol="original", train_protocol="original", recipe_protocol="original")
+    assert verdict("gaps-fracture-chance", program)["margin"] == 1 - 1 / 16
 
 
-# Representation
+def test_of_several_seeds_on_several_training_sets_one_counts() -> None:
+    frame = rows("gaps-fracture", {("c", "fractured"): [[0, 1, 0, 1, 0]]})
+    again = frame.assign(seed=frame["seed"] + 10, population_fractured=1)
+    assert verdict("gaps-fracture", pd.concat([frame, again]))["n"] == 5
 
 
-def profile(seed: int, density: Sequence[float], score: Sequence[float]) -> list[Row]:
-    given = run("contrastive", seed=seed, digest=f"digest {seed}")
-    shared = dict.fromkeys(columns.SEGMENTS, np.nan) | {k: v for k, v in given.items() if k in columns.SEGMENTS}
-    parts = [shared | {"kind": "segment", "number": k + 1, "density": d} for k, d in enumerate(density)]
-    return [part | {"spearman": s} for part, s in zip(parts, score, strict=True)]
+def test_fractures_along_length_and_number_of_gaps() -> None:
+    flags = np.zeros((5, 10))
+    flags[3:, :6] = 1
+    row = verdict("gaps-fracture-longer", rows("gaps-fracture-longer", {("c", "fractured"): flags}, 10))
+    assert (row["verdict"], row["estimate"]) == ("supported", 0.6)
+    assert "α_g = 0.8: 6 of 10" in row["evidence"]
+    back = rows("gaps-fracture-longer", {("c", "fractured"): flags[::-1]}, 10)
+    assert verdict("gaps-fracture-longer", back)["verdict"] == "contradicted"
+    fewer = rows("gaps-fracture-fewer", {("c", "fractured"): [[1.0] * 8 + [0.0] * 2, [0.0] * 10]}, 10)
+    row = verdict("gaps-fracture-fewer", fewer)
+    assert (row["verdict"], row["conditions"], row["recipe"]) == ("supported", 2, "paper")
+    given = {f"{side}parameters": json.dumps({"gap": [[0.3, 0.7]]}) for side in ("", "train_")}
+    spelled = fewer.copy()
+    for name, text in given.items():
+        spelled.loc[spelled["parameters"].str.contains('"num_gaps": 1'), name] = text
+    pd.testing.assert_series_equal(verdict("gaps-fracture-fewer", spelled), row)
 
 
-def test_density() -> None:
-    falling = [0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.5]
-    rising = [0.1, 0.11, 0.12, 0.14, 0.2, 0.3, 0.6]
-    opposite = [part for seed in range(3) for part in profile(seed, rising, falling)]
-    row = verdict("density", [], opposite)
-    assert row["verdict"] == "supported"
-    assert "-1 [-1, -1], n = 3" in row["evidence"]
-    alike = [part for seed in range(3) for part in profile(seed, falling, falling)]
-    assert verdict("density", [], alike)["verdict"] == "contradicted"
-    assert verdict("density", [], profile(0, rising, falling))["verdict"] == "undecided"
-    few = [np.nan] * 4 + rising[:3]
-    holed = [part for seed in range(3) for part in profile(seed, few, falling)]
-    row = verdict("density", [], holed)
-    assert row["verdict"] == "undecided"
-    assert "3 left out" in row["evidence"]
-    bands = [part | {"kind": "visible"} for part in opposite]
-    assert verdict("density", [], bands)["conditions"] == 0
+def test_an_equal_shortfall_of_both_methods_supports_nothing() -> None:
+    """Blank images cost both .003: contrastive alone is not hurt."""
+    drawn: dict[tuple[str, str], Any] = {}
+    for name, lost in (("contrastive", 0.003), ("supervised", 0.003)):
+        drawn[f"{name}, cropped", G] = 0.99 - lost + WOBBLE[:5] * (1 if name == "contrastive" else -1)
+        drawn[name, G] = 0.993 + WOBBLE[:5][::-1]
+        drawn[f"{name}, cropped", f"oracle_{G}"], drawn[name, f"oracle_{G}"] = 0.991, 0.994
+    assert verdict("ambiguity-global", rows("ambiguity-global", drawn))["verdict"] == "undecided"
+    drawn["contrastive, cropped", G] = drawn["contrastive, cropped", G] - 0.01
+    row = verdict("ambiguity-global", rows("ambiguity-global", drawn))
+    assert (row["verdict"], row["conditions"]) == ("supported", 4)
+    assert "shortfall of contrastive, cropped 0.014" in row["evidence"]
 
 
-def test_blank_images_at_the_average() -> None:
-    def rows(offset: float, level: float) -> list[Row]:
-        values = [offset + 100 * wobble for wobble in WOBBLE]
-        return several("contrastive", values, "blank_offset", variant="cropping", level=level)
-
-    row = verdict("blank-average", rows(0.05, 0.75) + rows(-0.1, 0.5))
+def test_vertical_needs_more_than_random_outputs_give() -> None:
+    frame = rows("outputs-vertical", {("contrastive", "vertical_gain"): WOBBLE[:5]}).assign(vertical_r2=0.3)
+    assert verdict("outputs-vertical", frame)["verdict"] == "undecided"
+    frame["vertical_gain"] += 0.1
+    row = verdict("outputs-vertical", frame)
     assert (row["verdict"], row["conditions"]) == ("supported", 2)
-    assert row["missing"] == "no runs at α_c = 0.45, 0.6"
-    opposite = verdict("blank-average", rows(1.0, 0.75) + rows(-1.0, 0.5))
-    assert opposite["verdict"] == "contradicted"  # although the mean over conditions is 0
-    assert verdict("blank-average", rows(0.24, 0.75))["verdict"] == "undecided"
-    assert verdict("blank-average", rows(0.0, 0.9))["conditions"] == 0
+    row = verdict("outputs-vertical", frame[frame["dim"].eq(2)])
+    assert (row["verdict"], row["reasons"]) == ("supported", "levels: fewer than two runs at d = 3")
 
 
-def test_ambiguity() -> None:
-    def rows(method: str, shortfall: float) -> list[Row]:
-        cells = {"oracle_global_spearman": 0.998, "oracle_local_spearman": 0.9}
-        found = []
-        for seed, wobble in enumerate(WOBBLE):
-            score = {"global_spearman": 0.997 + wobble, "local_spearman": 0.88} | cells
-            found.append(run(method, seed=seed, **score))
-            score["global_spearman"] = 0.997 - wobble - shortfall
-            found.append(run(method, "cropping", 0.75, seed, **score, view="visible"))
-            found.append(run(method, "cropping", 0.75, seed, **(score | {"global_spearman": 0.1})))
-        return found
-
-    both = rows("contrastive", 0.01) + rows("supervised", 0.001)
-    row = verdict("ambiguity-contrastive", both)
-    assert row["verdict"] == "supported"
-    assert (
-        "on visible images, global Spearman: contrastive 0.987, supervised 0.996, difference -0.009" in row["evidence"]
-    )
-    assert verdict("ambiguity-supervised", both)["verdict"] == "supported"
-    swapped = rows("contrastive", -0.01) + rows("supervised", 0.01)
-    assert verdict("ambiguity-contrastive", swapped)["verdict"] == "contradicted"
-    assert verdict("ambiguity-supervised", swapped)["verdict"] == "contradicted"
-    assert verdict("ambiguity-supervised", rows("supervised", 0.005))["verdict"] == "undecided"
+def test_settings_are_read_from_the_recipe() -> None:
+    levels = np.array(power.OPEN["temperature"])[:, None]
+    ranges = 6.5 * np.sqrt(levels / 0.1) * (1 + WOBBLE[:5])
+    frame = rows("range-temperature", {("contrastive", "representation_range"): ranges})
+    assert verdict("range-temperature", frame)["verdict"] == "supported"
+    law = verdict("range-temperature-law", frame)
+    assert (law["verdict"], law["estimate"]) == ("supported", pytest.approx(0.5, abs=1e-3))
+    decoupled = frame.copy()
+    decoupled["recipe"] = [json.dumps(json.loads(text) | {"decoupled": True}) for text in frame["recipe"]]
+    decoupled["objective"] = "decoupled"
+    assert verdict("range-temperature", decoupled)["n"] == 0
+    clipped = rows("range-clipping", {("contrastive", "representation_range"): 6.5 + WOBBLE[:5]})
+    row = verdict("range-clipping", clipped)
+    assert (row["verdict"], row["provisional"], row["n"]) == ("supported", False, 5)
 
 
-def test_further_outputs() -> None:
-    def rows(share: float, vertical: float, by: float) -> list[Row]:
-        found = []
-        for seed, wobble in enumerate(WOBBLE):
-            found.append(run("contrastive", seed=seed, vertical_r2=0.1 + wobble))
-            for dim in (2, 3):
-                cells = {"dim": dim, "line_share": share + wobble, "vertical_r2": vertical}
-                found.append(run("contrastive", seed=seed, forest_rmse=0.0322 + by + wobble, **cells))
-                found.append(run("supervised", seed=seed, forest_rmse=0.0324, **cells))
-        return found
-
-    claims = ("outputs-one-dimensional", "outputs-vertical", "outputs-matched")
-    good, bad = rows(0.98, 0.6, 0.0), rows(0.7, 0.01, 0.01)
-    for claim in claims:
-        row = verdict(claim, good)
-        assert (row["verdict"], row["conditions"], row["missing"]) == ("supported", 2, "")
-        assert verdict(claim, bad)["verdict"] == "contradicted"
-    assert verdict("outputs-vertical", good)["recipe"] == "d1, d2, d3"
-    two = verdict("outputs-one-dimensional", [row for row in good if row["dim"] == 2])
-    assert (two["verdict"], two["missing"]) == ("supported", "no runs at d = 3")
+def test_fewer_pendulums_need_as_many_steps() -> None:
+    drawn: dict[tuple[str, str], Any] = {}
+    for name in ("contrastive", "supervised", "contrastive, all", "supervised, all"):
+        drawn[name, G] = (0.96 if name == "contrastive" else 0.98) + WOBBLE[:5]
+        drawn[name, f"oracle_{G}"] = 0.99
+    drawn["supervised", G] = drawn["supervised", G][::-1]
+    frame = rows("data-hungry-global", drawn)
+    assert verdict("data-hungry-global", frame)["verdict"] == "supported"
+    few = frame["train_pendulums"].eq(512)
+    frame.loc[few, "recipe"] = [text.replace('"epochs": 1000', '"epochs": 100') for text in frame.loc[few, "recipe"]]
+    assert verdict("data-hungry-global", frame)["n"] == 0
 
 
-def test_the_printed_error_lies_below_the_ceiling() -> None:
-    cells = {"dim": 2, "forest_rmse": 0.033, "forest_rmse_low": 0.0325, "forest_rmse_high": 0.0335}
-    row = verdict("outputs-printed-rmse", [run("contrastive", ceiling_rmse=0.0318, **cells)])
-    assert row["verdict"] == "contradicted"  # one run says so: the ceiling is no matter of seeds
-    low = cells | {"forest_rmse": 0.003, "forest_rmse_low": 0.0029, "forest_rmse_high": 0.0031}
-    rows = [run("contrastive", seed=seed, ceiling_rmse=0.002, **low) for seed in range(3)]
-    assert verdict("outputs-printed-rmse", rows)["verdict"] == "supported"
-    assert verdict("outputs-printed-rmse", rows[:1])["verdict"] == "undecided"
-    assert verdict("outputs-printed-rmse", [run("contrastive", **cells)])["verdict"] == "undecided"
+def test_blank_images_within_the_scatter_of_the_others() -> None:
+    def frame(offset: float, scatter: float) -> pd.DataFrame:
+        invariance = 1 - scatter**2
+        drawn = {("blank", "blank_offset"): offset + 50 * WOBBLE[:5], ("in view", "time_invariance"): invariance}
+        return rows("blank-average", drawn)
+
+    row = verdict("blank-average", frame(0.2, 0.4))
+    assert (row["verdict"], row["margin"]) == ("supported", pytest.approx(0.4))
+    assert verdict("blank-average", frame(0.2, 0.1))["verdict"] == "contradicted"
+    assert verdict("blank-average", frame(0.2, 0.2))["verdict"] == "undecided"
+    assert verdict("blank-average", frame(-1.0, 0.4))["verdict"] == "contradicted"
 
 
-def test_training_images_against_their_own_oracle() -> None:
-    """An easier draw of the training split is not overfitting: the oracle scores higher there too."""
-    rows = []
-    for seed, wobble in enumerate(WOBBLE):
-        rows.append(run("supervised", seed=seed, global_spearman=0.9937 + wobble / 4, oracle_global_spearman=0.9938))
-        train = {"split": "train", "pendulums": 10240, "oracle_global_spearman": 0.9950}
-        rows.append(run("supervised", seed=seed, global_spearman=0.9942, **train))
-    row = verdict("training-split-global", rows)
-    assert row["verdict"] == "supported"
-    assert "scores themselves: test 0.9937, training 0.9942" in row["evidence"]
-    fitted = [row | {"global_spearman": 0.999} if row["split"] == "train" else row for row in rows]
-    assert verdict("training-split-global", fitted)["verdict"] == "contradicted"
-    assert "--split train" in verdict("training-split-local", rows)["missing"]
+def test_always_means_every_run() -> None:
+    step = np.linspace(-0.5, 0.5, 7)[:, None]
+    density = np.exp(step * np.array([1.0, 1.1, 0.9, 1.0, 1.0, 1.0, 1.1, 0.9, 1.0, -0.02]))
+    row = verdict("low-energies-sparser", rows("low-energies-sparser", {("contrastive", "density"): density}, 10))
+    assert row["verdict"] == "undecided"
+    assert "above 0 in 9 of 10; so on average, not always" in row["evidence"]
+    density[:, -1] = density[:, 0]
+    row = verdict("low-energies-sparser", rows("low-energies-sparser", {("contrastive", "density"): density}, 10))
+    assert (row["verdict"], row["source"]) == ("supported", "population")
 
 
-def test_absolute_error() -> None:
-    rows = both(0.001)
-    squared = [row | {"method": "supervised"} for row in rows if row["method"] == "contrastive"]
-    absolute = [row | {"recipe": "d1-loss-l1"} for row in rows if row["method"] == "supervised"]
-    row = verdict("l1-global", squared + absolute)
-    assert (row["verdict"], row["recipe"]) == ("supported", "d1, d1-loss-l1")
-    short = [row | {"recipe": "d1-epochs-20-loss-l1"} for row in absolute]
-    assert verdict("l1-global", squared + short)["verdict"] == "undecided"
+def test_a_range_of_nothing_is_not_consistent() -> None:
+    frame = rows("range-consistent", {("contrastive", "representation_range"): 0.0})
+    assert verdict("range-consistent", frame)["verdict"] == "undecided"
+    assert "no spread to speak of" in verdict("range-consistent", frame)["evidence"]
 
 
-def test_cosine() -> None:
-    cells = {"dim": 2, "recipe": "d2-similarity-cosine"}
-    high = several("contrastive", [0.99, 0.991, 0.989], **cells)
-    assert verdict("cosine", high)["verdict"] == "supported"
-    assert verdict("cosine", high)["recipe"] == "d2-similarity-cosine"
-    assert verdict("cosine", several("contrastive", [0.9, 0.91, 0.9], **cells))["verdict"] == "contradicted"
-    assert verdict("cosine", several("contrastive", [0.99, 0.991], dim=2))["conditions"] == 0
+def test_the_empty_arc_is_asked_for_by_name() -> None:
+    frame = rows("cosine-wraps", {("contrastive", "empty_arc"): 0.1 + WOBBLE[:5]})
+    assert verdict("cosine-wraps", frame)["verdict"] == "supported"
+    assert verdict("cosine-wraps", frame.drop(columns="empty_arc"))["n"] == 0
 
 
-def test_tables_read_back_from_csv_say_the_same(tmp_path: Any) -> None:
-    rows = [row | {"fractured": seed < 2} for seed, row in enumerate(both(0.001, variant="gaps", level=0.8))]
-    frame = pd.DataFrame(rows, columns=list(columns.RUNS))
-    frame.to_csv(tmp_path / "runs.csv", index=False)
-    again = judge({"runs": pd.read_csv(tmp_path / "runs.csv")})
-    pd.testing.assert_frame_equal(judge({"runs": frame}), again)
+# Settings
+
+
+def test_level_of() -> None:
+    assert level_of("vanilla", "{}", "paper") == 0
+    assert level_of("gaps", '{"alpha_g": 0.4, "num_gaps": 3}', "paper") == 0.4
+    assert level_of("gaps", '{"alpha_g": 0.4, "num_gaps": 4}', "original") == 0.4
+    for given in ('{"alpha_g": 0.4, "num_gaps": 4}', "", "{", "[]", '{"alpha_g": "much"}', None):
+        assert np.isnan(level_of("gaps", given, "paper"))
+
+
+def test_gaps_of() -> None:
+    assert gaps_of("gaps", '{"alpha_g": 0.4, "num_gaps": 1}', "paper") == (1, 0.4)
+    assert gaps_of("gaps", '{"gap": [[0.3, 0.7]]}', "paper") == (1, 0.4)
+    assert gaps_of("gaps", '{"alpha_g": 0.6}', "original") == (4, 0.6)
+    for given in ('{"gap": [[0.2, 0.6]]}', '{"gap": []}', "{", "null", '{"alpha_g": null}'):
+        assert np.isnan(gaps_of("gaps", given, "paper")).all()
+    assert np.isnan(gaps_of("vanilla", "{}", "paper")).all()
+
+
+def test_units_average_what_is_known() -> None:
+    table = Table(("a",), np.array([[1.0, 3.0, np.nan, 5.0]]), np.array([0, 0, 1, 1]))
+    assert table.units(table.values).tolist() == [[2.0, 5.0]]
+    assert replace(table, unit_of=np.arange(4)).units(table.values) is table.values
