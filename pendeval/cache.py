@@ -1,8 +1,8 @@
-"""Scores kept beside the report, so that a second call scores only what is new.
+"""From files to records, each scored once: what was scored before lies beside the report, as score files.
 
-An entry belongs to the bytes of an embeddings file and to the code that scored it: its name holds the SHA-256 of
+An entry belongs to the bytes of the embeddings files and to the code that scored them: its name holds the SHA-256 of
 the one and of the other, so that neither can change without being scored again. A damaged entry counts as none.
-The oracle's scores depend on the data alone and are kept for all encoders that saw the same images.
+The oracle's sampled scores depend on the data alone and are kept for all encoders that saw the same images.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,56 +19,162 @@ from typing import Any
 
 import numpy as np
 
-from pendeval import sample
-from pendeval.runs import Embeddings, read
-from pendeval.score import Scores, score, score_oracle
+from pendeval import scores
+from pendeval.attributes import SETTINGS, clean
+from pendeval.conditions import condition_of
+from pendeval.files import (
+    Embeddings,
+    PopulationEmbeddings,
+    Source,
+    file_digest,
+    read,
+    read_curve,
+    read_run,
+    run_of,
+    shown,
+)
+from pendeval.sample import thin
+from pendeval.score import Scores, merge, score, score_oracle, score_population
+from pendeval.scores import Record, facts, pack, plain_json, thin_curve, thin_examples, thin_population, unpack
 
-_ENTRY = re.compile(r"(oracle-)?[0-9a-f]{32}-(?P<code>[0-9a-f]{12})\.(json|npz)")
+_ENTRY = re.compile(r"(oracle-[0-9a-f]{32}|[0-9a-f]{32})-(?P<code>[0-9a-f]{12})\.(json|npz|scores\.json\.gz)")
+_OWN = ("data_split", "data_energy_law", "data_energy_bands", "data_pendulums", "data_images")
+_ENVIRONMENT = ("device", "precision", "packages")
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What is known of one embeddings file."""
-
-    path: Path
-    digest: str
-    """SHA-256 of the file"""
-    rows: list[dict[str, Any]]
-    """a row of runs.csv per view, without `file` and `digest`"""
-    bands: list[dict[str, Any]]
-    """rows of segments.csv, each with its `view`"""
-    attributes: dict[str, Any]
-    """the file's attributes, and `labels`: a digest of the images' labels, equal for the same images"""
-    sample: sample.Sample
+class PopulationError(ValueError):
+    """Of a split and the population beside it, the population cannot be scored; the split may be."""
 
 
-def scored(path: Path, folder: Path) -> Scored:
-    """Score `path`, or find it in the cache below `folder`. Raises ValueError where the file is not readable."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    entry, points = (folder / f"{digest[:32]}-{_code()}{suffix}" for suffix in (".json", ".npz"))
+def scored(source: Source, root: Path, folder: Path) -> Record:
+    """The record of a source below `root`, scored or found in the cache `folder`.
+
+    Raises ValueError where the source cannot be scored, PopulationError where its split by itself may be.
+    """
+    paths = [path for path in (source.split, source.population) if path]
+    digests = [file_digest(path) for path in paths]
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    entry = folder / f"{digest[:32]}-{code()}{scores.ENDING}"
+    provenance, curve = _facts(source.path, root)
+
+    def named(record: Record) -> Record:
+        file, population_file = _below(source.split, root), _below(source.population, root)
+        return replace(record, file=file, population_file=population_file, provenance=provenance, curve=curve)
+
     with suppress(Exception):  # damage takes many forms, and all of them mean: score it again
-        held = json.loads(entry.read_text(encoding="utf-8"))
-        return Scored(path, digest, held["rows"], held["bands"], held["attributes"], sample.load(points))
-    e = read(path)
-    labels = _labels(e)
-    rows, bands, values = score(e, _oracle(e, folder / f"oracle-{labels[:32]}-{_code()}.json"))
-    attributes = {key: value for key, value in e.attributes.items() if key.startswith(("data_", "train_"))}
-    attributes = {key: value for key, value in attributes.items() if isinstance(value, (str, int))}
-    size = {"pendulums": e.embedding.shape[0], "images_per_pendulum": e.embedding.shape[1]}
-    held = plain({"rows": rows, "bands": bands, "attributes": attributes | {"labels": labels} | size})
-    thinned = sample.thin(e, values)
-    _write(points, lambda place: sample.save(thinned, place))
-    _write(entry, lambda place: place.write_text(json.dumps(held), encoding="utf-8"))
-    return Scored(path, digest, held["rows"], held["bands"], held["attributes"], thinned)
+        return named(scores.read_scores(entry))
+    content = pack(named(_score(source, folder, digest)))
+    _write(entry, lambda place: place.write_bytes(content))
+    return unpack(content)  # what is kept and what is used are one
 
 
 def prune(folder: Path) -> None:
     """Drop what other versions of the code left in the cache."""
     for entry in folder.iterdir():
         found = _ENTRY.fullmatch(entry.name)
-        if found and found["code"] != _code():
+        if found and found["code"] != code():
             entry.unlink(missing_ok=True)
+
+
+@cache
+def code() -> str:
+    """Digest of the code a score depends on, and of the libraries it calls."""
+    here = Path(__file__).parent
+    rooms = ("attributes", "cache", "conditions", "files", "packing", "sample", "score", "scores")
+    names = [*sorted((here / "measures").glob("*.py")), *(here / f"{room}.py" for room in rooms)]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in names))
+    for library in ("numpy", "scipy", "scikit-learn"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()[:12]
+
+
+def _score(source: Source, folder: Path, digest: str) -> Record:
+    split = None if source.split is None else _read(source.split)
+    try:
+        population = None if source.population is None else _read(source.population)
+        if isinstance(split, Embeddings) and isinstance(population, PopulationEmbeddings):
+            _fits(split, population)
+        whole = score_population(population) if isinstance(population, PopulationEmbeddings) else None
+    except ValueError as problem:
+        raise (PopulationError if split else ValueError)(str(problem)) from None
+    held = split or population
+    assert held is not None  # noqa: S101 - a source has one of the two
+    settings = {key: value for key, value in held.attributes.items() if key in SETTINGS}
+    if isinstance(split, Embeddings):
+        settings |= {"data_pendulums": split.embedding.shape[0], "data_images": split.embedding.shape[1]}
+    if isinstance(population, PopulationEmbeddings):
+        own = ("data_population_digest", "data_left_out")
+        settings |= {name: population.attributes[name] for name in own if name in population.attributes}
+    condition_of(settings, held.embedding.shape[-1], digest)  # refuses settings that contradict each other
+    sampled = sample = examples = None
+    labels = content = ""
+    if isinstance(split, Embeddings):
+        labels = _labels(split)
+        sampled = score(split, _oracle(split, folder / f"oracle-{labels[:32]}-{code()}.json"))
+        sample, examples = thin(split, sampled.line), thin_examples(split.examples)
+        content = hashlib.sha256(split.embedding.astype("<f4").tobytes()).hexdigest()
+    line, every = None, 1
+    if isinstance(population, PopulationEmbeddings):
+        line, every = thin_population(population.embedding)
+        content = content or hashlib.sha256(population.embedding.astype("<f4").tobytes()).hexdigest()
+    views, bands = merge(sampled, whole)
+    return Record(
+        file="",
+        population_file="",
+        digest=digest,
+        embedding_digest=content,
+        settings=settings,
+        labels=labels,
+        provenance={},
+        views=views,
+        bands=bands,
+        curve={},
+        sample=sample,
+        population=line,
+        every=every,
+        examples=examples,
+        scored_by={"pendulum-lab": version("pendulum-lab"), "code": code()},
+    )
+
+
+def _fits(split: Embeddings, population: PopulationEmbeddings) -> None:
+    """Refuse a population of another encoder or other settings than the split beside it; its energies are its own."""
+    ours, theirs = split.embedding.shape[-1], population.embedding.shape[-1]
+    if ours != theirs:
+        raise ValueError(f"population has {theirs} outputs, but the split beside it has {ours}")
+    for name in SETTINGS:
+        if name not in _OWN and name in split.attributes and name in population.attributes:
+            held, expected = population.attributes[name], split.attributes[name]
+            if held != expected:
+                raise ValueError(clean(f"population says {name} {held!r}, but the split beside it {expected!r}"))
+
+
+def _read(path: Path) -> Embeddings | PopulationEmbeddings:
+    try:
+        return read(path)
+    except ValueError as problem:
+        raise ValueError(f"{shown(path)}: {problem}") from None
+
+
+def _facts(path: Path, root: Path) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """Circumstances and training curve of the run that an embeddings file lies in; empty where there is none."""
+    run = run_of(path)
+    if run is None:
+        return {}, {}
+    held = read_run(run / "run.json")
+    place, data = (
+        {} if not isinstance(held.get(name), dict) else dict(held[name]) for name in ("environment", "dataset")
+    )
+    found = held | {key: place.get(key) for key in _ENVIRONMENT} | {"run": _below(run, root)}
+    found |= {"dataset": data.get("name"), "data_digest": data.get("digest")}
+    return facts(found), thin_curve(read_curve(run))
+
+
+def _below(path: Path | None, root: Path) -> str:
+    """A path below the folder that was scored, with `/`: nothing of the machine goes into what is kept."""
+    if path is None:
+        return ""
+    return shown(path.relative_to(root) if path != root and path.is_relative_to(root) else Path(path.name))
 
 
 def _oracle(e: Embeddings, entry: Path) -> dict[str, Scores]:
@@ -77,22 +183,9 @@ def _oracle(e: Embeddings, entry: Path) -> dict[str, Scores]:
         arrays = {view: {k: np.array(v, float) for k, v in one["resamples"].items()} for view, one in held.items()}
         return {view: Scores(one["row"], one["bands"], arrays[view]) for view, one in held.items()}
     found = score_oracle(e)
-    content = json.dumps(plain({view: asdict(scores) for view, scores in found.items()}))
+    content = json.dumps(plain_json({view: asdict(one) for view, one in found.items()}))
     _write(entry, lambda place: place.write_text(content, encoding="utf-8"))
     return found
-
-
-def plain(content: Any) -> Any:
-    """Content as JSON knows it: NumPy numbers and arrays as Python's, NaN and infinity as null."""
-    if isinstance(content, dict):
-        return {key: plain(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple, np.ndarray)):
-        return [plain(value) for value in content]
-    if isinstance(content, np.generic):
-        content = content.item()
-    if isinstance(content, float) and not np.isfinite(content):
-        return None
-    return content
 
 
 def _unplain(content: Any) -> Any:
@@ -112,18 +205,6 @@ def _labels(e: Embeddings) -> str:
         column = getattr(e, name)
         digest.update(name.encode() if column is None else np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
-
-
-@cache
-def _code() -> str:
-    """Digest of the code a score depends on, and of the libraries it calls."""
-    here = Path(__file__).parent
-    rooms = ("cache", "columns", "runs", "sample", "score")
-    names = [*sorted((here / "measures").glob("*.py")), *(here / f"{room}.py" for room in rooms)]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in names))
-    for library in ("numpy", "scipy", "scikit-learn"):
-        digest.update(version(library).encode())
-    return digest.hexdigest()[:12]
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

@@ -12,6 +12,16 @@ import click
 
 from pendeval import __version__
 
+PATH = click.Path(path_type=Path)
+_paths = click.argument("paths", type=PATH, nargs=-1, required=True)
+_only = click.option(
+    "--only", multiple=True, metavar="NAME", help="Keep one variant or dataset, such as vanilla; repeats."
+)
+_jobs = click.option(
+    "--jobs", type=click.IntRange(1), default=None, show_default="processors", help="Files scored at once."
+)
+_quiet = click.option("--quiet", is_flag=True, help="No progress.")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
@@ -19,72 +29,105 @@ def cli() -> None:
     r"""Score saved embeddings beside the ceiling of their own data.
 
     \b
-    pendeval report runs/       tables, figures and a page in report/; the main table on screen
-    pendeval score FILE         the measures of one embeddings file
+    pendeval report runs/              tables, figures and a page in report/; the main table on screen
+    pendeval keep runs/ --to FOLDER    the scores alone, a small file for each run, to commit or to mail
+    pendeval score FILE                the measures of one embeddings file or score file
     """
 
 
 @cli.command()
-@click.argument("runs", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default="report", help="Folder of the report.")
+@_paths
+@click.option("--out", type=PATH, default="report", help="Folder of the report.")
 @click.option("--csv-only", is_flag=True, help="Tables alone, no figures and no page.")
-@click.option("--only", multiple=True, metavar="NAME", help="Keep one variant or dataset, such as vanilla; repeats.")
-@click.option("--jobs", type=click.IntRange(1), default=None, show_default="processors", help="Files scored at once.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def report(runs: Path, out: Path, csv_only: bool, only: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
-    """Score every embeddings file below RUNS; write CSV tables, figures/ and report.html.
+@_only
+@_jobs
+@_quiet
+def report(
+    paths: tuple[Path, ...], out: Path, csv_only: bool, only: tuple[str, ...], jobs: int | None, quiet: bool
+) -> int:
+    """Score every embeddings file below PATHS; write CSV tables, figures/ and report.html.
 
-    RUNS is a folder of run directories, or of embeddings files from any trainer. What was scored before is found
-    in the report's cache and not scored again. Exit code 1 where some run could not be scored, or scored above
-    the ceiling by more than noise.
+    PATHS are folders of run directories, of embeddings files from any trainer, or of score files (`pendeval keep`), in
+    any mixture. What was scored before is found in the report's cache and not scored again. Exit code 1 where
+    something could not be scored, is not what it claims to be, or scored above the ceiling by more than noise.
     """
     from pendeval.report import report as write
-    from pendeval.tables import main_table
+    from pendeval.score import alarm
+    from pendeval.tables.condition import rows_of
+    from pendeval.tables.summary import main_table
 
-    jobs = jobs or _processors()
-    made = write(runs, out, only=only, csv_only=csv_only, jobs=jobs, quiet=quiet)
+    made = write(paths, out, only=only, csv_only=csv_only, jobs=jobs or _processors(), quiet=quiet)
     frames = made.frames
     if len(frames["runs"]):
         click.echo(main_table(frames["summary"]))
         counts = frames["claims"]["verdict"].value_counts()
-        verdicts = ("supported", "contradicted", "undecided")
+        verdicts = ("supported", "contradicted", "equal", "undecided")
         click.echo(f"claims of the paper: {', '.join(f'{counts.get(v, 0)} {v}' for v in verdicts)}")
-    above = frames["runs"][frames["runs"]["above_ceiling"].eq(True)]
-    for _, row in above.iterrows():
-        click.echo(f"above the ceiling: {row['file']}: {_excess(row)}; an error in the data or the code", err=True)
+    above = [(row["file"], alarm(row)) for row in rows_of(frames["runs"])]
+    above = [(file, by) for file, by in above if by]
+    for file, by in above:
+        click.echo(f"above the ceiling: {file}: {by}; an error in the data or the code", err=True)
     for problem in made.problems:
-        click.echo(f"not scored: {problem.path}: {problem.reason}", err=True)
+        click.echo(f"problem: {problem.path}: {problem.reason}", err=True)
     click.echo(f"wrote {out}/: {', '.join(made.written)}")
-    return 1 if made.problems or len(above) else 0
+    return 1 if made.problems or above else 0
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@_paths
+@click.option("--to", "folder", type=PATH, required=True, help="Folder of score files.")
+@click.option("--report", "report_folder", type=PATH, default="report", help="Report whose cache of scores to use.")
+@_only
+@click.option("--force", is_flag=True, help="Replace score files that hold the scores of other embeddings.")
+@_jobs
+@_quiet
+def keep(
+    paths: tuple[Path, ...],
+    folder: Path,
+    report_folder: Path,
+    only: tuple[str, ...],
+    force: bool,
+    jobs: int | None,
+    quiet: bool,
+) -> int:
+    """Keep the scores of everything below PATHS: a file of some 30 kB for each run, made to be committed or mailed.
+
+    A score file holds every measure, the settings, the training curve and enough of the embedding to draw it. `pendeval
+    report` takes score files like runs, and judges the claims anew. Exit code 1 where something could not be kept.
+    """
+    from pendeval.report import keep as write
+
+    written, problems = write(
+        paths, folder, report_folder / ".cache", only=only, jobs=jobs or _processors(), force=force, quiet=quiet
+    )
+    for problem in problems:
+        click.echo(f"problem: {problem.path}: {problem.reason}", err=True)
+    click.echo(f"wrote {len(written)} score files in {folder}/")
+    return 1 if problems else 0
+
+
+@cli.command()
+@click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, in full precision.")
 def score(file: Path, as_json: bool) -> int:
-    """Print the measures of one embeddings FILE, each beside the oracle's.
+    """Print the measures of one embeddings FILE or score file, each beside the oracle's.
 
     Exit code 1 where it scored above the ceiling by more than noise.
     """
-    from pendeval.cache import plain
-    from pendeval.runs import read
-    from pendeval.score import score as measure
-    from pendeval.score import score_oracle
+    from pendeval.report import score_file
+    from pendeval.score import alarm
+    from pendeval.scores import plain_json
 
     if not file.is_file():
         raise FileNotFoundError(
             f"no file {file}; `pendeval score` takes one embeddings file, `pendeval report` a folder"
         )
-    try:
-        embeddings = read(file)
-    except ValueError as problem:
-        raise ValueError(f"{file}: {problem}") from None
-    rows, bands, _ = measure(embeddings, score_oracle(embeddings))
+    record = score_file(file)
     if as_json:
-        click.echo(json.dumps(plain({"views": rows, "bands": bands}), indent=2))
+        click.echo(json.dumps(plain_json({"views": record.views, "bands": record.bands}), indent=2))
     else:
-        click.echo("\n\n".join(_measures(row) for row in rows))
-    return 1 if any(row.get("above_ceiling") for row in rows) else 0
+        click.echo("\n\n".join(_measures(row) for row in record.views))
+    return 1 if any(alarm(row) for row in record.views) else 0
 
 
 def _processors() -> int:
@@ -92,30 +135,29 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _excess(row: Any) -> str:
-    """By how much a score beats its ceiling."""
-    sides = (("excess", "global Spearman by"), ("rmse_excess", "forest error by"))
-    return ", ".join(f"{what} {row[name]:.5f} ± {row[f'{name}_se']:.5f}" for name, what in sides if row[name] > 0)
-
-
 def _measures(row: Mapping[str, Any]) -> str:
     """Measures of one view as text: value, 95 % interval, oracle."""
-    from pendeval.columns import MEASURES
+    from pendeval.measures.registry import MEASURES
+    from pendeval.score import alarm
 
-    lines = [f"{row['images']} images ({row['view']}), line: {row['line']}"]
+    count = f"{row['images']} images" if row.get("images") else f"{row['population_images']} different images"
+    lines = [f"{count} ({row['view']}), line: {row['line']}"]
     lines += [f"{'measure':<24} {'value':>9}  {'95 % interval':<19}  {'oracle':>9}"]
-    for name in MEASURES:
-        if name in row:
-            low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-            reach = "" if low is None else f"{low:.5f} … {high:.5f}"
-            oracle = f"{row[f'oracle_{name}']:.5f}" if f"oracle_{name}" in row else "–"
-            lines.append(f"{name:<24} {row[name]:>9.5f}  {reach:<19}  {oracle:>9}")
-    if "ceiling_rmse" in row:
+    for name, measure in MEASURES.items():
+        value = row.get(name)
+        if measure.truth or value is None or value != value:
+            continue
+        low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+        reach = "exact" if measure.exact else "" if low is None or low != low else f"{low:.5f} … {high:.5f}"
+        oracle = row.get(f"oracle_{name}")
+        lines.append(f"{name:<24} {value:>9.5f}  {reach:<19}  {'–' if oracle is None else f'{oracle:.5f}':>9}")
+    if row.get("ceiling_rmse") is not None:
         lines.append(f"{'ceiling of the errors':<24} {row['ceiling_rmse']:>9.5f}")
-    if row.get("fractured") is not None:
-        lines.append(f"{'fractured':<24} {'yes' if row['fractured'] else 'no':>9}")
-    if row.get("above_ceiling"):
-        lines.append(f"above the ceiling: {_excess(row)}; an error in the data or the code")
+    for name in ("fractured", "population_fractured"):
+        if row.get(name) in (True, False):
+            lines.append(f"{name:<24} {'yes' if row[name] else 'no':>9}")
+    if by := alarm(row):
+        lines.append(f"above the ceiling: {by}; an error in the data or the code")
     return "\n".join(lines)
 
 

@@ -1,29 +1,35 @@
-"""Runs → report: scores every embeddings file, writes the tables, the figures and the page."""
+"""Runs → report: scores every embeddings file, writes the tables, the figures and the page; or keeps the scores."""
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pendeval import claims, records, tables
-from pendeval.cache import Scored, prune, scored
-from pendeval.columns import PROBLEMS
+from pendeval import scores, tables
+from pendeval.attributes import clean
+from pendeval.cache import PopulationError, prune, scored
+from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_up, shown
 from pendeval.progress import track
-from pendeval.runs import Problem, clean, find, shown
+from pendeval.scores import Record, read_scores
+
+if TYPE_CHECKING:
+    from pendeval.figures import Drawn
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a report holds, and where its figures could not be drawn."""
+    """What a report holds, what is wrong with some of it, and what was written."""
 
     frames: dict[str, pd.DataFrame]
     problems: list[Problem]
@@ -31,69 +37,213 @@ class Report:
 
 
 def report(
-    root: Path, out: Path, *, only: Sequence[str] = (), csv_only: bool = False, jobs: int = 1, quiet: bool = False
+    roots: Sequence[Path],
+    out: Path,
+    *,
+    only: Sequence[str] = (),
+    csv_only: bool = False,
+    jobs: int = 1,
+    quiet: bool = False,
 ) -> Report:
-    """Score everything below `root` and write the report to `out`.
+    """Score everything below `roots` (runs, embeddings files, score files) and write the report to `out`.
 
     `only` keeps datasets by variant or name. Raises FileNotFoundError where there is nothing to score at all,
     ValueError where `only` leaves nothing, OSError where `out` cannot be written (before any scoring).
     """
-    files, problems = find(root, only)
-    cache = out / ".cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    if not os.access(out, os.W_OK):
-        raise PermissionError(f"cannot write to {out}")
-    prune(cache)
-    found: list[Scored] = []
-    with _workers(min(jobs, len(files))) as pool:
-        futures = {pool.submit(scored, path, cache): path for path in files}
-        for future in track(as_completed(futures), len(files), "scoring", quiet):
-            try:
-                found.append(future.result())
-            except BrokenProcessPool:
-                raise OSError("a scoring process died, perhaps for want of memory; try --jobs 1") from None
-            except ValueError as problem:
-                problems.append(Problem(futures[future], clean(str(problem))))
-            except Exception as problem:  # one file, whatever is in it, must not cost the others
-                problems.append(Problem(futures[future], clean(f"{type(problem).__name__}: {problem}")))
-    found.sort(key=lambda one: one.path)
-    problems.sort(key=lambda problem: problem.path)
-    frames = tabulate(found, problems, root)
+    found, problems = gather(roots, out / ".cache", only=only, jobs=jobs, quiet=quiet)
+    frames, problems = tables.tabulate(found, problems, roots)
+    written = [f"{name}.csv" for name in (*frames, "problems")]
+    drawn = None if csv_only else _draw(frames, found, out / "figures", quiet)
+    if drawn is not None:
+        problems += [Problem(Path(f"figure {number}"), clean(reason)) for number, reason in drawn.faults]
+    frames["problems"] = tables.problems_table(problems)
     for name, frame in frames.items():
         write_csv(frame, out / f"{name}.csv")
-    written = [f"{name}.csv" for name in frames]
-    if csv_only:
+    if drawn is None:
         (out / "report.html").unlink(missing_ok=True)  # it would show other numbers than the tables beside it
     else:
-        written += _picture(frames, found, out, quiet)
+        from pendeval import page
+
+        page.write(out / "report.html", frames, drawn.figures, [*drawn.missing, *drawn.faults])
+        written += ["figures/", "report.html"] if drawn.figures else ["report.html"]
     return Report(frames, problems, written)
 
 
-def tabulate(found: Sequence[Scored], problems: Sequence[Problem], root: Path) -> dict[str, pd.DataFrame]:
-    """Every table of the report, by the name of its file."""
-    runs, segments = tables.runs_and_segments(found)
-    frames = {"runs": runs, "segments": segments, "summary": tables.summarise(runs)}
-    frames |= {"comparisons": tables.compare(runs), "agreement": tables.agree(found, runs)}
-    frames["claims"] = claims.judge(frames)
-    frames["records"] = records.compare(frames["summary"])
-    frames["provenance"] = tables.provenance(root)
-    rows = [(shown(problem.path), problem.reason) for problem in problems]
-    frames["problems"] = pd.DataFrame(rows, columns=list(PROBLEMS))
-    return frames
+def keep(
+    roots: Sequence[Path],
+    folder: Path,
+    cache: Path,
+    *,
+    only: Sequence[str] = (),
+    jobs: int = 1,
+    force: bool = False,
+    quiet: bool = False,
+) -> tuple[list[Path], list[Problem]]:
+    """Write the scores of everything below `roots` to `folder`, a file each; returns what was written, and problems.
+
+    A score file lies where its run lies below its root. One that is there and holds other embeddings is a problem
+    and stays, unless `force`; scores of the same embeddings are brought up to date. `cache` holds what was scored.
+    """
+    found, problems = gather(roots, cache, only=only, jobs=jobs, quiet=quiet)
+    written: list[Path] = []
+    taken: dict[Path, str] = {}
+    for record in found:
+        path = folder / _kept_name(record)
+        if taken.setdefault(path, record.digest) != record.digest:
+            problems.append(Problem(path, "would hold the scores of two files of one name; keep their folders apart"))
+            continue
+        if (reason := _in_the_way(path, record)) and not force:
+            problems.append(Problem(path, f"{reason}; move it away, or use --force to replace it"))
+            continue
+        if reason or not path.exists() or scores.pack(read_scores(path)) != scores.pack(record):
+            scores.write_scores(record, path)
+            written.append(path)
+    return written, problems
 
 
-def _picture(frames: dict[str, pd.DataFrame], found: Sequence[Scored], out: Path, quiet: bool) -> list[str]:
-    """Draw the figures and write the page; figures of an earlier report that no longer apply go."""
-    from pendeval import figures, page
+def _in_the_way(path: Path, record: Record) -> str:
+    """Why the score file at `path` is not one of `record` to be brought up to date; "" where it is, or is not there."""
+    if not path.exists():
+        return ""
+    try:
+        held = read_scores(path)
+    except ValueError as problem:
+        return str(problem)
+    return "" if held.embedding_digest == record.embedding_digest else "holds the scores of other embeddings"
 
-    folder = out / "figures"
+
+def score_file(path: Path) -> Record:
+    """The record of one embeddings file or score file. Raises ValueError naming the file and what is wrong with it."""
+    try:
+        if path.name.endswith(scores.ENDING):
+            return read_scores(path)
+        population = attributes_of(path).get("data_split") == "population"
+        source = Source(None, path) if population else Source(path, None)
+        with TemporaryDirectory() as cache:
+            return scored(source, path.parent, Path(cache))
+    except Exception as problem:  # whatever is in it, it is one line
+        raise ValueError(f"{path}: {_problem(path, problem).reason}") from None
+
+
+def _kept_name(record: Record) -> Path:
+    """Where a score file goes: beside nothing else, in folders like the run's, names reduced to plain ones."""
+    source = PurePosixPath(record.file or record.population_file)
+    parts = [part.lstrip(".") or "_" for part in source.parts if part not in ("/", "embeddings")]
+    stem = parts[-1].removesuffix(source.suffix).removesuffix(scores.ENDING)
+    return Path(*parts[:-1], f"{stem}{scores.ENDING}")
+
+
+def gather(
+    roots: Sequence[Path], cache: Path, *, only: Sequence[str] = (), jobs: int = 1, quiet: bool = False
+) -> tuple[list[Record], list[Problem]]:
+    """The records of everything below `roots`, sorted, and what could not be scored."""
+    sources: list[tuple[Source, Path]] = []
+    kept: list[Path] = []
+    problems: list[Problem] = []
+    for root in dict.fromkeys(roots):
+        files, unfinished = find(root, only, (*ENDINGS, scores.ENDING))
+        kept += [path for path in files if path.name.endswith(scores.ENDING)]
+        paired, strangers = pair_up([path for path in files if not path.name.endswith(scores.ENDING)])
+        sources += [(source, root if root.is_dir() else root.parent) for source in paired]
+        problems += unfinished + strangers
+    if not sources and not kept and not problems:
+        names = ", ".join(map(str, roots))
+        raise FileNotFoundError(
+            f"{names} holds no runs (run.json), embeddings ({', '.join(ENDINGS)}) or scores ({scores.ENDING})"
+        )
+    wanted = [(source, root) for source, root in sources if _wanted(attributes_of(source.path), only)]
+    held = _read_kept(kept, only, problems)
+    if only and not wanted and not held and not problems:
+        there = sorted({name for source, _ in sources for name in _names(attributes_of(source.path))})
+        where = f"; there are {', '.join(there)}" if there else ""
+        raise ValueError(clean(f"nothing below {', '.join(map(str, roots))} is of {', '.join(only)}{where}"))
+    cache.mkdir(parents=True, exist_ok=True)
+    if not os.access(cache.parent, os.W_OK):
+        raise PermissionError(f"cannot write to {cache.parent}")
+    prune(cache)
+    fresh = _score(wanted, cache, problems, jobs, quiet)
+    found = sorted([*fresh, *held], key=lambda one: (one.file, one.population_file, one.digest))
+    return _once(found), list(dict.fromkeys(problems))
+
+
+def _score(
+    sources: Sequence[tuple[Source, Path]], cache: Path, problems: list[Problem], jobs: int, quiet: bool
+) -> list[Record]:
+    """The records of sources below their roots; where the population beside a split is at fault, of the split alone."""
+    found: list[Record] = []
+    with _workers(min(jobs, len(sources))) as pool:
+        while sources:
+            futures = {pool.submit(scored, source, root, cache): (source, root) for source, root in sources}
+            sources = []
+            for future in track(as_completed(futures), len(futures), "scoring", quiet):
+                source, root = futures[future]
+                try:
+                    found.append(future.result())
+                except BrokenProcessPool:
+                    raise OSError("a scoring process died, perhaps for want of memory; try --jobs 1") from None
+                except PopulationError as problem:
+                    problems.append(_problem(source.population or source.path, problem))
+                    sources = [*sources, (Source(source.split, None), root)]
+                except Exception as problem:  # one file, whatever is in it, must not cost the others
+                    problems.append(_problem(source.path, problem))
+    return found
+
+
+def _problem(path: Path, problem: Exception) -> Problem:
+    said = isinstance(problem, ValueError)
+    text = str(problem).removeprefix(f"{shown(path)}: ") if said else f"{type(problem).__name__}: {problem}"
+    return Problem(path, clean(text))
+
+
+def _read_kept(paths: Sequence[Path], only: Sequence[str], problems: list[Problem]) -> list[Record]:
+    found = []
+    for path in paths:
+        try:
+            record = read_scores(path)
+        except (ValueError, OSError) as problem:
+            problems.append(Problem(path, clean(str(problem))))
+            continue
+        if _wanted(record.settings, only):
+            found.append(record)
+    return found
+
+
+def _wanted(held: Mapping[str, object], only: Sequence[str]) -> bool:
+    """Whether a file is of the variants or datasets asked for; one that cannot say is tried."""
+    names = _names(held)
+    return not only or not names or bool(names & set(only))
+
+
+def _names(held: Mapping[str, object]) -> set[str]:
+    """Variants and names of the datasets that a file speaks of."""
+    return {str(held.get(f"{side}_{key}", "")) for side in ("data", "train") for key in ("variant", "name")} - {""}
+
+
+def _once(found: list[Record]) -> list[Record]:
+    """Records without repetitions: a run beside its own score file counts once, as what was scored now."""
+    unique: dict[tuple[str, ...], Record] = {}
+    for record in found:
+        unique.setdefault((record.file, record.population_file, record.embedding_digest, record.digest), record)
+    return list(unique.values())
+
+
+def _draw(frames: dict[str, pd.DataFrame], found: Sequence[Record], folder: Path, quiet: bool) -> "Drawn":
+    """Draw the figures; those of an earlier report that no longer apply go. A fault in one is a problem."""
+    from pendeval import figures
+
     folder.mkdir(exist_ok=True)
-    drawn, undrawn = figures.draw(frames, {one.digest: one.sample for one in found}, folder, quiet)
-    for number, _ in undrawn:
-        for ending in ("png", "svg"):
-            (folder / f"figure-{int(number):02d}.{ending}").unlink(missing_ok=True)
-    page.write(out / "report.html", frames, drawn, undrawn)
-    return ["figures/", "report.html"] if drawn else ["report.html"]
+    drawn = figures.draw(
+        frames,
+        {one.digest: one.sample for one in found if one.sample is not None},
+        folder,
+        examples={one.digest: one.examples for one in found if one.examples is not None},
+        curves={one.digest: pd.DataFrame(dict(one.curve)) for one in found if one.curve},
+        quiet=quiet,
+    )
+    current = {path for figure in drawn.figures for path in folder.glob(f"{figure.name}.*")}
+    for path in set(folder.glob("figure-*")) - current:
+        path.unlink(missing_ok=True)
+    return drawn
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -1,20 +1,26 @@
-"""A thinned embedding: enough images to draw figures and to compare encoders, without opening the file again."""
+"""A thinned embedding: enough images to draw figures and to compare encoders, small enough to be kept.
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+Which images is decided by one fixed shuffle of all images of a split, of which a sample is a beginning: samples of two
+encoders of the same data share their first images, however many each has. Labels are rounded to what a picture can
+show (energies to 1/65535, angles to π/32767), so that a sample read back is the sample that was made.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.runs import Embeddings
+from pendeval.files import Embeddings
 
-MOST_IMAGES = 10_240
+SAMPLE_BYTES, LEAST_BYTES, BYTES_LESS = 14_000, 8_000, 3_000
+"""What a sample of one output may take before compression, the least that one of many may, and how much less for each
+further output: the population beside it takes as much more."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some n of the images of one embeddings file, the same ones for every file of the same data."""
+    """Some n of the images of one embeddings file, the same first ones for every file of the same data."""
 
     energy: NDArray[np.float64]
     """(n,), in [0, 1]"""
@@ -31,34 +37,30 @@ class Sample:
 
 
 def thin(e: Embeddings, values: NDArray[np.float64]) -> Sample:
-    """The first images of every pendulum, at most `MOST_IMAGES` in all; `values` is the line (P·T,)."""
-    pendulums, images = e.embedding.shape[:2]
-    few = slice(0, min(pendulums, MOST_IMAGES)), slice(0, max(1, min(images, MOST_IMAGES // pendulums)))
+    """As many images as the bytes allowed hold; `values` is the line (P·T,)."""
+    pendulums, images, dim = e.embedding.shape
+    size = max(LEAST_BYTES, SAMPLE_BYTES - BYTES_LESS * (dim - 1))
+    count = size // (14 if dim == 1 else 14 + 4 * dim)
+    few = np.random.Generator(np.random.Philox(key=0)).permutation(pendulums * images)[:count]
 
-    def flat(column: NDArray[Any] | None) -> Any:
-        return None if column is None else column[few].reshape(-1, *column.shape[2:])
+    def flat(column: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(column.reshape(-1, *column.shape[2:])[few])
 
     return Sample(
-        energy=flat(np.broadcast_to(e.energy[:, None], (pendulums, images))),
-        values=flat(values.reshape(pendulums, images)),
-        embedding=flat(e.embedding.astype(np.float32)),
-        oracle=flat(e.energy_given_image),
-        angle=flat(e.angle),
-        visible=flat(e.visible),
+        energy=levels(np.repeat(e.energy, images)[few]),
+        values=values[few].astype(np.float32).astype(np.float64),
+        embedding=flat(e.embedding).astype(np.float32),
+        oracle=None if e.energy_given_image is None else levels(flat(e.energy_given_image)),
+        angle=None if e.angle is None else np.rint(_within(flat(e.angle)) / np.pi * 32767) * (np.pi / 32767),
+        visible=None if e.visible is None else flat(e.visible),
     )
 
 
-def save(sample: Sample, path: Path) -> None:
-    """Write a sample as a compressed NumPy archive."""
-    columns = {field.name: getattr(sample, field.name) for field in fields(Sample)}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **{name: column for name, column in columns.items() if column is not None})
+def levels(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energies rounded to 1/65535."""
+    return np.asarray(np.rint(np.clip(energy, 0.0, 1.0) * 65535) / 65535, np.float64)
 
 
-def load(path: Path) -> Sample:
-    """Read what `save` wrote. Raises OSError, ValueError or KeyError where it is damaged."""
-    with np.load(path, allow_pickle=False) as held:
-        columns: dict[str, Any] = {field.name: held.get(field.name) for field in fields(Sample)}
-    if any(columns[name] is None for name in ("energy", "values", "embedding")):
-        raise KeyError(f"{path} lacks a column")
-    return Sample(**columns)
+def _within(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles turned into [−π, π]; those that lie there stay as they are."""
+    return np.where(np.abs(angle) <= np.pi, angle, np.remainder(angle + np.pi, 2 * np.pi) - np.pi)

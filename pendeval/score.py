@@ -1,9 +1,10 @@
-"""One embeddings file → its measures: pure, from arrays to plain numbers.
+"""Embeddings → their measures: pure, from arrays to plain numbers; sampled from a split, or exact over a population.
 
 Everything is scored for every view: all images, and, where some bob is out of the picture, the images with
 both bobs in it. The oracle goes through the same functions as if it were a one-dimensional embedding.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.columns import ORACLE
-from pendeval.measures import bootstrap, density, geometry, regression, spearman
+from pendeval.files import Embeddings, PopulationEmbeddings
+from pendeval.measures import bootstrap, density, exact, geometry, regression, spearman
 from pendeval.measures.ambiguity import blank_images
 from pendeval.measures.line import line
-from pendeval.runs import Embeddings
+from pendeval.measures.population import Population
+from pendeval.measures.registry import MEASURES
 
 Float = NDArray[np.float64]
 Bands = Sequence[tuple[float, float]]
@@ -23,6 +25,10 @@ CERTAIN = 3.0
 """Standard errors above the ceiling that make an alarm."""
 ENOUGH_PENDULUMS = 20
 """Fewer make no alarm: their standard error is itself too uncertain."""
+_JUDGED = (
+    f"E[energy | image] in the file, energies that it says are uniform on [0, 1], images of a test split, and "
+    f"{ENOUGH_PENDULUMS} pendulums or more"
+)
 KEPT: tuple[str, ...] = ("global_spearman", "forest_rmse")
 """Measures whose resamples are kept, to be paired with the oracle's."""
 
@@ -55,6 +61,16 @@ class Scores:
     """global_spearman and forest_rmse in every resample"""
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What one file scored: rows of measures (one per view), rows of bands (each with its `view`), and the line."""
+
+    views: list[dict[str, Any]]
+    bands: list[dict[str, Any]]
+    line: Float
+    """(P·T,), or (U,) of a population"""
+
+
 def views(e: Embeddings) -> dict[str, NDArray[np.bool_]]:
     """View → which images (P·T,) it holds."""
     everything = np.ones(e.embedding.shape[0] * e.embedding.shape[1], np.bool_)
@@ -74,8 +90,8 @@ def score_oracle(e: Embeddings) -> dict[str, Scores]:
     return {name: _measure(_view(e, oracle, oracle[:, 0], some, counts), gaps) for name, some in views(e).items()}
 
 
-def score(e: Embeddings, oracles: Mapping[str, Scores]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Float]:
-    """Rows of runs.csv (one per view) and of segments.csv, without names; and the line of all images (P·T,)."""
+def score(e: Embeddings, oracles: Mapping[str, Scores]) -> Scored:
+    """Sampled scores of a split beside those of its oracle, as `score_oracle` gives them."""
     flat = e.embedding.reshape(-1, e.embedding.shape[2])
     values, how = line(flat, e.parsed("train_recipe", {}).get("similarity") == "cosine")
     counts = bootstrap.resample(len(e.energy))
@@ -91,10 +107,124 @@ def score(e: Embeddings, oracles: Mapping[str, Scores]) -> tuple[list[dict[str, 
             row |= _against(scores, oracles[name], e, name, some)
             for band, oracle in zip(scores.bands, oracles[name].bands, strict=True):
                 band["oracle_spearman"] = oracle["spearman"]
-        row["missing"] = _missing(row, flat.shape[1])
         rows.append(row)
         bands += [{"view": name, **band} for band in scores.bands]
-    return rows, bands, values
+    return Scored(rows, bands, values)
+
+
+def score_population(e: PopulationEmbeddings) -> Scored:
+    """Exact scores over every image that can occur, beside those of E[energy | image]: columns `population_…`."""
+    recipe = json.loads(str(e.attributes.get("train_recipe") or "{}"))
+    values, how = line(e.embedding, recipe.get("similarity") == "cosine", e.population.probability)
+    gaps = [(float(low), float(high)) for low, high in json.loads(str(e.attributes.get("train_gaps") or "[]"))]
+    everything: NDArray[np.bool_] = np.ones(len(values), np.bool_)
+    held = {"all": (everything, e.population)}
+    if (both := e.population.both_in_view()) is not None:
+        held["visible"] = (np.asarray(e.population.visible.all(axis=1)), both)
+    rows, bands = [], []
+    for view, (some, population) in held.items():
+        row, found = _exact(values[some], population, gaps, one=e.embedding.shape[1] == 1)
+        oracle, reference = _exact(population.energy_given_image, population, gaps, one=True)
+        row |= {f"oracle_{name}": value for name, value in oracle.items() if name in MEASURES and MEASURES[name].oracle}
+        rows.append({"view": view, "line": how, "population_images": len(population), **row})
+        for band, other in zip(found, reference, strict=True):
+            bands.append({"view": view, **band, "oracle_population_spearman": other["population_spearman"]})
+    return Scored(rows, bands, values)
+
+
+def merge(sampled: Scored | None, whole: Scored | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Views and bands of the split and of the population as one table each; either may be missing."""
+    views: dict[str, dict[str, Any]] = {}
+    bands: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for one in (sampled, whole):
+        for row in one.views if one else []:
+            kept = views.setdefault(row["view"], {})
+            views[row["view"]] = row | kept  # the split says which line it was
+        for band in one.bands if one else []:
+            key = (band["view"], band["kind"], band["number"])
+            bands[key] = band | bands.get(key, {})
+    for row in views.values():
+        row["missing"] = _missing(row, sampled is not None, whole is not None)
+    return list(views.values()), list(bands.values())
+
+
+def alarm(row: Mapping[str, Any]) -> str:
+    """By how much a row's scores beat their ceilings, in words; "" where they do not by more than noise.
+
+    The one place that decides. Only the covariance of ranks and the forest's error are judged, on test images whose
+    energies are uniform: nothing beats the oracle there, ties or not, unless data or code leak.
+    """
+    if row.get("above_ceiling") is not True:
+        return ""
+    sides = [("excess", "global Spearman by")] if row.get("view", "all") == "all" else []
+    sides += [("rmse_excess", "forest error by")]
+    beaten = [(name, what) for name, what in sides if row.get(name, 0.0) > CERTAIN * row.get(f"{name}_se", np.inf)]
+    return ", ".join(f"{what} {row[name]:.5f} ± {row[f'{name}_se']:.5f}" for name, what in beaten)
+
+
+def _missing(row: Mapping[str, Any], sampled: bool, whole: bool) -> dict[str, str]:
+    """Why measures of a row are empty: what each needs. Where a whole file is missing, one measure says so for all."""
+    asked = [one for one in MEASURES.values() if (whole if one.exact else sampled)]
+    asked += [] if whole else [MEASURES["population_global"]]
+    reasons = {one.name: one.needs for one in asked if row.get(one.name) is None or not np.isfinite(row[one.name])}
+    if not sampled:
+        return {"global_spearman": "the embeddings of a split", **reasons}
+    if "excess" not in row:
+        reasons["excess"] = "E[energy | image] in the file"
+    if "above_ceiling" not in row:
+        reasons["above_ceiling"] = _JUDGED
+    return reasons
+
+
+def _exact(
+    values: Float, population: Population, gaps: Bands, one: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Exact measures of a line (U,), and rows of its bands; bands that the population does not resolve are left out."""
+    kinds: list[tuple[str, Bands]] = [("segment", spearman.segments())]
+    if gaps and _resolved(population, gaps):
+        kinds += [("gap", gaps), ("visible", spearman.seen_bands(gaps))]
+    row: dict[str, Any] = {"population_global": abs(exact.spearman(values, population))}
+    row["population_rmse"] = exact.monotone_rmse(values, population)
+    if one:
+        row["population_range"] = exact.representation_range(values, population)
+    rows = []
+    found: dict[str, Float] = {}
+    for kind, bands in kinds:
+        found[kind] = exact.band_spearmans(values, population, bands)
+        mass = population.bin_probability @ population.bins(bands)
+        quartile = exact.quartile_densities(values, population, bands)
+        reach = exact.range_densities(values, population, bands)
+        for k, band in enumerate(bands):
+            cells = {"kind": kind, "number": k + 1, "energy_low": band[0], "energy_high": band[1]}
+            cells |= {"population_spearman": float(found[kind][k]), "population_mass": float(mass[k])}
+            if one and kind == "segment":
+                cells |= {"population_density": float(quartile[k]), "population_range_density": float(reach[k])}
+            rows.append(cells)
+    row |= {"population_local": _mean(found["segment"]), "population_local_abs": _mean(np.abs(found["segment"]))}
+    if "gap" in found:
+        seen = spearman.seen_bands(gaps)
+        inner = np.array([low > 0 and high < 1 for low, high in seen])
+        row |= {"population_gap": _mean(found["gap"]), "population_gap_abs": _mean(np.abs(found["gap"]))}
+        row |= {"population_visible_band": _mean(found["visible"])}
+        row |= {"population_interior_band": _mean(found["visible"][inner])}
+        broken = exact.fracture(values, population, seen)
+        sides = [side for side in (broken.opposed, broken.disordered) if side is not None]
+        row["population_fractured"] = any(sides) if sides else None
+    return row, rows
+
+
+def _resolved(population: Population, bands: Bands) -> bool:
+    try:
+        population.bins(bands)
+    except ValueError:
+        return False
+    return True
+
+
+def _mean(scores: Float) -> float:
+    """Mean of the defined ones; NaN of none."""
+    defined = scores[np.isfinite(scores)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _view(e: Embeddings, flat: Float, values: Float, some: NDArray[np.bool_], counts: NDArray[np.int16]) -> View:
@@ -114,8 +244,9 @@ def _measure(view: View, gaps: Bands) -> Scores:
     def note(name: str, value: float, resampled: Float) -> None:
         resamples[name] = resampled
         row[name] = value
-        row[f"{name}_low"], row[f"{name}_high"] = bootstrap.interval(resampled, value)
+        row[f"{name}_low"], row[f"{name}_high"] = bootstrap.interval(resampled, value, limits=MEASURES[name].limits)
 
+    row["untied"] = _untied(view.values)
     sign = spearman.direction(view.values, view.energy)
     whole = bootstrap.spearmans(view.values, view.energy, view.pendulum, view.counts)
     note("global_spearman", sign * spearman.spearman(view.values, view.energy), sign * whole)
@@ -143,6 +274,15 @@ def _measure(view: View, gaps: Bands) -> Scores:
     return Scores(row, bands, {name: resamples[name] for name in KEPT if name in resamples})
 
 
+def _untied(values: Float) -> float:
+    """√(1 − Σ q³) over the shares q of equal values: what a rank correlation is divided by where values tie.
+
+    Times ρ it is the covariance of mid-ranks, in which no line beats the oracle, whether it ties or not.
+    """
+    shares = np.unique(values, return_counts=True)[1] / len(values)
+    return float(np.sqrt(max(0.0, 1 - (shares**3).sum())))
+
+
 def _bands(view: View, gaps: Bands, sign: float) -> tuple[list[dict[str, Any]], Float]:
     """A row per band, and ρ of every band in every resample (bands, resamples)."""
     kinds: list[tuple[str, Bands]] = [("segment", spearman.segments())]
@@ -157,7 +297,7 @@ def _bands(view: View, gaps: Bands, sign: float) -> tuple[list[dict[str, Any]], 
         for k, band in enumerate(bands):
             some = spearman.inside(view.energy, band)
             draws = sign * bootstrap.spearmans(view.values[some], view.energy[some], view.pendulum[some], view.counts)
-            low, high = bootstrap.interval(draws, float(found[k]))
+            low, high = bootstrap.interval(draws, float(found[k]), limits=(-1.0, 1.0))
             resampled.append(draws)
             row = {"kind": kind, "number": k + 1, "energy_low": band[0], "energy_high": band[1]}
             row |= {"images": int(some.sum()), "spearman": float(found[k]), "spearman_low": low, "spearman_high": high}
@@ -192,6 +332,7 @@ def _regress(view: View, row: dict[str, Any], note: Any) -> None:
         "forest_rmse": forest.predictions,
         "knn_rmse": regression.nearest(given, energy, asked)[None],
         "linear_rmse": regression.linear(given, energy, asked)[None],
+        "monotone_rmse": regression.monotone(view.values[fit, None], energy, view.values[held, None])[None],
     }
     for name, predictions in answers.items():
         squares = (predictions - truth) ** 2
@@ -213,6 +354,7 @@ def _shape(e: Embeddings, view: View, some: NDArray[np.bool_]) -> dict[str, Any]
     if e.angle is not None:
         height = np.cos(e.angle[:, :, 0].ravel()[some])
         row["vertical_r2"] = geometry.vertical_share(view.embedding, view.values, height)
+        row["vertical_gain"] = geometry.vertical_gain(view.embedding, view.values, height)
         correlations = geometry.vertical_correlations(view.embedding, height, view.pendulum)
         row["vertical_correlations"] = [_number(value) for value in correlations]
         if np.isfinite(correlations).any():
@@ -239,10 +381,11 @@ def _blank(e: Embeddings, view: View) -> dict[str, Any]:
 
 def _against(scores: Scores, oracle: Scores, e: Embeddings, view: str, some: NDArray[np.bool_]) -> dict[str, Any]:
     """The oracle's measures, and whether the ceiling is broken."""
-    row: dict[str, Any] = {f"oracle_{name}": oracle.row[name] for name in ORACLE if name in oracle.row}
-    row["excess"] = scores.row["global_spearman"] - oracle.row["global_spearman"]
+    row = {f"oracle_{n}": oracle.row[n] for n, m in MEASURES.items() if m.oracle and not m.exact and n in oracle.row}
+    ours, theirs = scores.row["untied"], oracle.row["untied"]
+    row["excess"] = ours * scores.row["global_spearman"] - theirs * oracle.row["global_spearman"]
     row["excess_se"] = bootstrap.standard_error(
-        scores.resamples["global_spearman"] - oracle.resamples["global_spearman"]
+        ours * scores.resamples["global_spearman"] - theirs * oracle.resamples["global_spearman"]
     )
     judged = [(row["excess"], row["excess_se"])] if view == "all" else []  # elsewhere energies are not uniform
     if "forest_rmse" in scores.row and e.energy_given_image is not None:
@@ -272,32 +415,6 @@ def _ceiling(e: Embeddings, oracle: Float, some: NDArray[np.bool_]) -> tuple[flo
 def _uniform(e: Embeddings) -> bool:
     """Whether the energies are uniform on [0, 1], the only case in which the oracle is a ceiling."""
     return e.text("data_energy_law") in ("uniform", "linspace") and e.parsed("data_energy_bands", []) == [[0.0, 1.0]]
-
-
-def _missing(row: Mapping[str, Any], dim: int) -> dict[str, str]:
-    """Why measures of this row are empty."""
-    reasons: dict[str, str] = {}
-    if dim > 1:
-        reasons["representation_range"] = "needs one output"
-    else:
-        reasons["participation_ratio"] = "needs two outputs or more"
-    if not np.isfinite(row["global_spearman"]):
-        reasons["global_spearman"] = "one embedding for all images, or a single image"
-    if not np.isfinite(row["time_invariance"]):
-        reasons["time_invariance"] = "needs two pendulums and two images of one, and an embedding that varies"
-    if "forest_rmse" not in row:
-        reasons["forest_rmse"] = "needs two pendulums or more"
-    if "vertical_r2" not in row:
-        reasons["vertical_r2"] = "no angles in the file"
-    if "gap_spearman" not in row:
-        reasons["gap_spearman"] = "no energies in gaps of the training energies"
-    if "excess" not in row:
-        reasons["excess"] = "no energy_given_image in the file"
-    elif "above_ceiling" not in row:
-        reasons["above_ceiling"] = (
-            "energies not said to be uniform on [0, 1], images that were trained on, or too few pendulums"
-        )
-    return reasons
 
 
 def _number(value: float) -> float | None:

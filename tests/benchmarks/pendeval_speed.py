@@ -1,10 +1,12 @@
-"""How long a report of many full-size runs takes, first and second call, and how much memory.
+"""How long a report takes: from embeddings, from what was scored before, and from score files; and that they agree.
 
     python tests/benchmarks/pendeval_speed.py [RUNS] [FOLDER]
 
-Writes RUNS (300) synthetic embeddings files of 5120 pendulums × 20 images, mixed like the paper's grid: half of the
-encoders see few different images (1,700 distinct embeddings) and half see noise (102,400 distinct ones); one in ten
-has two outputs, one in ten gaps, one in five images out of view. Then runs `pendeval report` twice.
+Builds vanilla, gaps .4, cropping .75, numerical noise .1 and graphical noise .1 at full size and writes RUNS (100)
+embeddings files of synthetic encoders, each with its population where there is one: the oracle's answer, bent by a
+curve, plus noise that differs from picture to picture; one in ten has two outputs. Then `pendeval report` twice,
+`pendeval keep`, and `pendeval report` on the score files; times, peak memory of all processes together, size of the
+score files, and whether every CSV of the two reports is the same to the byte.
 """
 
 import json
@@ -14,58 +16,101 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-PENDULUMS, IMAGES = 5120, 20
+from pendtrain import embedding_file
+from pendtrain.population import read_population
+from pendtrain.recipe import Recipe
+from pendtrain.runs import dataset_facts
+from pendtrain.shards import LABELS, Dataset, open_dataset, read_split
 
-
-def write(path: Path, number: int) -> None:
-    """One synthetic embeddings file; ten runs share their data."""
-    data, draw = np.random.default_rng(number // 10), np.random.default_rng([number, 1])
-    energy, noisy, two = data.random(PENDULUMS), number // 10 % 2 == 1, number % 10 == 9
-    oracle = np.clip(energy[:, None] + 0.03 * data.standard_normal((PENDULUMS, IMAGES)), 0, 1)
-    oracle = oracle if noisy else np.round(oracle * 1700) / 1700
-    curve = 6.5 * oracle**0.8 + (0.01 * draw.standard_normal(oracle.shape) if noisy else 0)
-    embedding = np.stack([curve, np.sin(curve)] if two else [curve], axis=2).astype(np.float32)
-    angle = data.uniform(-np.pi, np.pi, (PENDULUMS, IMAGES, 2))
-    cropped, gaps = number // 10 % 5 == 2, number // 10 % 10 == 4
-    visible = np.abs(angle) < 2.5 if cropped else np.ones(angle.shape, bool)
-    variant = "cropping" if cropped else "gaps" if gaps else "numerical-noise" if noisy else "vanilla"
-    held = {"cropping": {"alpha_c": 0.75}, "gaps": {"alpha_g": 0.4, "num_gaps": 3}, "vanilla": {}}
-    parameters = json.dumps(held.get(variant, {"eps_n": 0.1}))
-    method, seed = ("contrastive", "supervised")[number % 2], number // 2
-    label = f"{method}-d{embedding.shape[2]}"
-    path.parent.mkdir(parents=True)
-    with h5py.File(path, "w") as file:
-        file["embedding"], file["energy"], file["energy_given_image"] = embedding, energy, oracle
-        file["angle"], file["visible"] = angle, visible
-        file.attrs.update(format="pendulum-embedding", format_version=1, data_name=variant, train_name=variant)
-        file.attrs.update(data_variant=variant, train_variant=variant, data_protocol="paper", train_protocol="paper")
-        file.attrs.update(data_parameters=parameters, train_parameters=parameters, data_seed=number // 10)
-        file.attrs.update(data_split="test", data_energy_law="uniform", data_energy_bands="[[0.0, 1.0]]")
-        file.attrs.update(train_method=method, train_label=label, train_seed=seed)
-        file.attrs["train_gaps"] = "[[0.15, 0.28], [0.43, 0.57], [0.72, 0.85]]" if gaps else "[]"
+VARIANTS = (
+    ("--variant", "vanilla"),
+    ("--variant", "gaps", "--alpha-g", "0.4"),
+    ("--variant", "cropping", "--alpha-c", "0.75"),
+    ("--variant", "numerical-noise", "--eps-n", "0.1"),
+    ("--variant", "graphical-noise", "--eps-g", "0.1"),
+)
 
 
-def main(runs: int, folder: Path) -> None:
-    """Write the runs, report twice, print seconds and the largest process's memory."""
-    for number in range(runs):
-        write(folder / "runs" / f"run-{number:03d}" / "test.h5", number)
-    command = [sys.executable, "-m", "pendeval", "report", str(folder / "runs"), "--out", str(folder / "report")]
-    for call in ("first", "second"):
-        began = time.perf_counter()
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        seconds = time.perf_counter() - began
-        print(f"{call} report of {runs} runs: {seconds:.0f} s, exit {done.returncode}, largest process {memory:.0f} MB")
+def command(*arguments: object) -> tuple[float, str]:
+    """Seconds a command of the lab took, and what it printed; exit code 1 (problems found) passes."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)], check=False, capture_output=True, text=True, timeout=3600
+    )
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{arguments}: {done.stderr}")
+    return time.perf_counter() - began, done.stdout + done.stderr
+
+
+def encoder(oracle: NDArray[np.float64], draw: np.random.Generator, outputs: int) -> NDArray[np.float32]:
+    """Embeddings (n, d) of pictures whose oracle is (n,): a bent line, and across it nothing but noise."""
+    line = 6.5 * oracle**0.8 + 0.03 * draw.standard_normal(len(oracle))
+    columns = [line, *(np.sin(line) + 0.1 * draw.standard_normal(len(line)) for _ in range(outputs - 1))]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def write_runs(dataset: Dataset, seeds: range, out: Path) -> None:
+    """Embeddings of synthetic encoders, contrastive and supervised, as a trainer would leave them."""
+    records = read_split(dataset, "test", ("image", *LABELS))
+    image = records.pop("image")
+    shape, flat = image.shape[:2], image.reshape(-1, *image.shape[2:])
+    population = read_population(dataset) if dataset.population else None
+    if population is None:
+        which, oracle = np.arange(len(flat)), records["energy_given_image"].ravel()
+    else:
+        place = {picture.tobytes(): number for number, picture in enumerate(population["image"])}
+        which = np.array([place[picture.tobytes()] for picture in flat])
+        oracle = population["energy_given_image"]
+    for seed in seeds:
+        for method in ("contrastive", "supervised"):
+            outputs = 2 if seed % 10 == 9 else 1
+            recipe = Recipe(method=method, seed=seed, dim=outputs)
+            made = encoder(oracle, np.random.default_rng([seed, len(method)]), outputs)
+            held: dict[str, Any] = {"dataset": dataset_facts(dataset), "environment": {"precision": "float32"}}
+            trained = embedding_file.train_attributes(held, recipe)
+            run = out / dataset.name / recipe.label / f"seed-{seed}"
+            columns = {"embedding": made[which].reshape(*shape, -1), **records}
+            path = embedding_file.path_of(run, dataset, "test")
+            embedding_file.write(path, columns, embedding_file.data_attributes(dataset, "test") | trained)
+            if population is not None:
+                whole = {key: column for key, column in population.items() if key != "image"}
+                path = embedding_file.path_of(run, dataset, "population")
+                attributes = embedding_file.data_attributes(dataset, "population") | trained
+                embedding_file.write(path, {"embedding": made, **whole}, attributes)
+
+
+def main() -> None:
+    """Build, report, keep, report again, compare."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(temporary)
+        for variant in VARIANTS:
+            command("pendgen", "build", *variant, "--out", folder / "data", "--quiet")
+        datasets = [open_dataset(path) for path in sorted((folder / "data").iterdir())]
+        each = -(-runs // (2 * len(datasets)))
+        for dataset in datasets:
+            write_runs(dataset, range(each), folder / "runs")
+        found: dict[str, object] = {"runs": each * 2 * len(datasets)}
+        first, second = folder / "report", folder / "report-of-scores"
+        found["report_seconds"], _ = command("pendeval", "report", folder / "runs", "--out", first, "--quiet")
+        found["again_seconds"], _ = command("pendeval", "report", folder / "runs", "--out", first, "--quiet")
+        kept = ("--to", folder / "scores", "--report", first, "--quiet")
+        found["keep_seconds"], _ = command("pendeval", "keep", folder / "runs", *kept)
+        found["scores_seconds"], _ = command("pendeval", "report", folder / "scores", "--out", second, "--quiet")
+        sizes = [path.stat().st_size for path in (folder / "scores").rglob("*.scores.json.gz")]
+        found |= {"score_file_bytes_median": int(np.median(sizes)), "score_file_bytes_most": max(sizes)}
+        files = sorted(path.relative_to(first) for path in first.rglob("*.csv"))
+        same = [(first / file).read_bytes() == (second / file).read_bytes() for file in files]
+        found |= {"csv_files": len(files), "csv_files_equal": sum(same)}
+        found["different"] = [str(file) for file, equal in zip(files, same, strict=True) if not equal]
+        found["largest_process_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    if len(sys.argv) > 2:
-        main(count, Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(count, Path(temporary))
+    main()

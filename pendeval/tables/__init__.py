@@ -1,0 +1,71 @@
+"""Records → data frames, one table a file; each documents its columns where it makes them.
+
+All files are UTF-8 CSV with one header line, numbers in full precision, empty cells for "undefined", "unknown" or "not
+applicable". A text cell that a spreadsheet would run as a formula begins with an apostrophe.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pendeval import claims
+from pendeval.files import Problem, shown
+from pendeval.scores import Record
+from pendeval.tables.agreement import AGREEMENT, agree
+from pendeval.tables.comparisons import COMPARISONS, compare
+from pendeval.tables.provenance import PROVENANCE, provenance
+from pendeval.tables.records import RECORDS
+from pendeval.tables.records import compare as compare_records
+from pendeval.tables.runs import RUNS, SEGMENTS, SOURCE, once, runs_and_segments
+from pendeval.tables.summary import SUMMARY, summarise
+
+PROBLEMS: dict[str, str] = {"path": "the run, file or figure", "reason": "what is wrong with it"}
+COLUMNS: dict[str, Mapping[str, str]] = {
+    "runs": RUNS,
+    "segments": SEGMENTS,
+    "summary": SUMMARY,
+    "comparisons": COMPARISONS,
+    "agreement": AGREEMENT,
+    "claims": claims.COLUMNS,
+    "records": RECORDS,
+    "provenance": PROVENANCE,
+    "problems": PROBLEMS,
+}
+"""Table → its columns and what they mean."""
+HOLDS: dict[str, str] = {
+    "runs": "every measure of every embeddings file and view",
+    "segments": "Spearman and density in every band of energy",
+    "summary": "every measure of every condition, mean over replicates",
+    "comparisons": "contrastive against supervised, paired by seed and data",
+    "agreement": "how alike two encoders order the same images",
+    "claims": "the paper's claims and what became of them",
+    "records": "ours beside the authors' recorded results",
+    "provenance": "where every run came from",
+    "problems": "what could not be scored, or is not what it claims to be",
+}
+"""Table → what it holds, in words."""
+
+
+def tabulate(
+    records: Sequence[Record], problems: Sequence[Problem], roots: Sequence[Path]
+) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
+    """Every table of the report by the name of its file, and the problems, those found on the way included."""
+    runs, segments = runs_and_segments(records)
+    counted, doubtful = once(runs)
+    kept = pd.MultiIndex.from_frame(counted[[*SOURCE]])
+    counted_segments = segments[pd.MultiIndex.from_frame(segments[[*SOURCE]]).isin(kept)]
+    counted_segments = counted_segments.drop_duplicates([*SOURCE, "view", "kind", "number"], ignore_index=True)
+    frames = {"runs": runs, "segments": segments, "summary": summarise(counted)}
+    frames |= {"comparisons": compare(counted), "agreement": agree(records, counted)}
+    frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})
+    frames["records"] = compare_records(frames["summary"])
+    frames["provenance"] = provenance(records, roots)
+    every = sorted({*problems, *doubtful}, key=lambda problem: (str(problem.path), problem.reason))
+    return frames, every
+
+
+def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:
+    """The frame of problems.csv."""
+    rows = [(shown(problem.path), problem.reason) for problem in problems]
+    return pd.DataFrame(rows, columns=list(PROBLEMS))
