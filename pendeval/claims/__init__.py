@@ -22,6 +22,8 @@ from pendeval.verdict import holm, t_interval
 
 CLAIMS: tuple[Claim, ...] = (*scores.CLAIMS, *gaps.CLAIMS, *representation.CLAIMS, *appendix.CLAIMS)
 """Every claim."""
+MOST_REPLICATES = 1000
+"""More are not asked for by number."""
 HEADLINES = sum(claim.headline for claim in CLAIMS)
 COLUMNS: dict[str, str] = {
     "claim": "short name",
@@ -118,7 +120,7 @@ def _row(claim: Claim, held: Grid, found: Judgement, p_holm: float, rows: Rows) 
         **{"claim": claim.id, "section": claim.section, "text": claim.text, "verdict": found.verdict},
         **{"provisional": decided and bool(short), "reasons": "; ".join(short)},
         **numbers,
-        **{"p_holm": p_holm, "unit": held.unit, "conditions": found.conditions},
+        **{"p_holm": p_holm, "unit": held.unit, "conditions": _conditions(claim, held, found)},
         "source": ("population" if held.exact else "sample") if found.n else "",
         "precision": ", ".join(name for name in held.precision if name),
         "evidence": "; ".join(_evidence(claim, held, found, rows)),
@@ -126,6 +128,13 @@ def _row(claim: Claim, held: Grid, found: Judgement, p_holm: float, rows: Rows) 
         "rule": rule,
         "recipe": _recipe(held),
     }
+
+
+def _conditions(claim: Claim, held: Grid, found: Judgement) -> int:
+    """How many were judged: one by one, or together as a trend along them."""
+    axis = claim.question.axis
+    together = axis is not None and axis.column != "number" and found.conditions == 1
+    return int(held.present.sum()) if together else found.conditions
 
 
 def _evidence(claim: Claim, held: Grid, found: Judgement, rows: Rows) -> list[str]:
@@ -153,11 +162,16 @@ def _missing(claim: Claim, held: Grid, found: Judgement, short: Sequence[str]) -
     if not found.n:
         words = [f"{held.unknown} runs whose settings are not known: embed again with pendtrain embed"]
         return [*(words if held.unknown else []), claim.commands()]
-    more = [found.again] if found.again and found.verdict == UNDECIDED else []
+    undecided = found.verdict == UNDECIDED
+    more = [found.again] if found.again and undecided else []
+    wanted = found.wanted if undecided else 0
+    if wanted:
+        many = f"about {wanted}" if wanted <= MOST_REPLICATES else f"more than {MOST_REPLICATES}"
+        more.append(f"{many} {held.unit}s would decide, if mean and scatter are what they seem")
     axis = claim.question.axis
-    levels = held.missing if axis is not None and axis.column in ("level", "num_gaps") else ()
-    alone = len(short) == 1 and short[0].startswith("levels")
-    return [*more, claim.commands(levels if alone else ())]
+    alone = not undecided and len(short) == 1 and short[0].startswith("levels") and axis is not None
+    levels = held.missing if alone and axis is not None and axis.column in ("level", "num_gaps") else ()
+    return [*more, claim.commands(levels, min(wanted, MOST_REPLICATES))]
 
 
 def _recipe(held: Grid) -> str:

@@ -29,18 +29,18 @@ class Claim:
     then: str = ""
     """what else to run"""
 
-    def commands(self, levels: Sequence[float] = ()) -> str:
-        """What to run for the conditions `levels`, or for all that are wanted."""
+    def commands(self, levels: Sequence[float] = (), replicates: int = 0) -> str:
+        """What to run for the conditions `levels`, or all that are wanted; `replicates`, or as many as are wanted."""
         variants = list(dict.fromkeys(side.variant for side in self.question.sides.values()))
-        builds = [self._build(variant, levels) for variant in variants]
+        builds = [self._build(variant, levels, max(replicates, self.seeds)) for variant in variants]
         paths = " ".join(f"data/{variant}{'-' if variant in _OPTION else ''}*" for variant in variants)
         sweeps = [f"pendtrain sweep {paths} {options}{' ' if options else ''}--replicates" for options in self.sweeps]
         return "; ".join([*builds, *sweeps, *([self.then] if self.then else [])])
 
-    def _build(self, variant: str, levels: Sequence[float]) -> str:
+    def _build(self, variant: str, levels: Sequence[float], replicates: int) -> str:
         sides, axis = [side for side in self.question.sides.values() if side.variant == variant], self.question.axis
         start = f"pendgen build --variant {variant}"
-        end = f"--replicates {self.seeds}"
+        end = f"--replicates {replicates}"
         fixed = next((side.level for side in sides if side.level is not None), None)
         if fixed is not None:
             start += f" {_OPTION[variant]} {fixed:g}"

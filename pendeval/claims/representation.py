@@ -46,6 +46,11 @@ _TEMPERATURE = Axis("temperature", "τ", open=True)
 _CLIP = Axis("clip_norm", "largest gradient norm", open=True)
 
 
+def _log(values: Float) -> Float:
+    """The logarithm of what is above 0, NaN elsewhere."""
+    return np.asarray(np.log(np.where(values > 0, values, np.nan)))
+
+
 def _nonlinear(cells: Cells) -> Float:
     return cells("contrastive", "linear_rmse") / cells("contrastive", "monotone_rmse") - 1
 
@@ -66,7 +71,7 @@ def _density_rank(cells: Cells) -> Float:
 def _high_less_low(cells: Cells, measure: str, logarithm: bool) -> Float:
     """Mean over the three highest segments less that over the three lowest: (1, R)."""
     values = cells("contrastive", measure)
-    values = np.log(values) if logarithm else values
+    values = _log(values) if logarithm else values
     low, high = cells.levels <= 3, cells.levels >= 5
     if low.sum() < 3 or high.sum() < 3:
         return np.full((1, values.shape[1]), np.nan)
@@ -83,9 +88,7 @@ def _shrinks(cells: Cells) -> Float:
 
 def _exponent(cells: Cells) -> Float:
     """Exponent of the range in the setting that the axis varies: (1, R)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(cells("contrastive", RANGE))
-    return slope(np.log(cells.levels), np.where(np.isfinite(logs), logs, np.nan), cells.present)
+    return slope(np.log(cells.levels), _log(cells("contrastive", RANGE)), cells.present)
 
 
 def _swept(axis: Axis, setting: str, options: Sequence[str]) -> tuple[Question, tuple[str, ...]]:
@@ -112,7 +115,7 @@ def _hurt(cells: Cells, measure: str) -> Float:
 
 def _where_blank(cells: Cells) -> Float:
     """Rise of log density against vanilla where images can be blank, less the rise where none can: (1, R)."""
-    rise = np.log(cells("cropped", "density")) - np.log(cells("vanilla", "density"))
+    rise = _log(cells("cropped", "density")) - _log(cells("vanilla", "density"))
     free = cells.levels / len(SEGMENT.wanted) < LOWEST_BLANK[0.75] + 0.01
     if not free.any() or free.all():
         return np.full((1, rise.shape[1]), np.nan)

@@ -80,6 +80,8 @@ class Judgement:
     """evidence"""
     again: str = ""
     """what would decide it, where it is undecided and more of the same would"""
+    wanted: int = 0
+    """units that would decide it (power 80 %), if mean and scatter are what they seem; 0 where nothing can be said"""
 
 
 class Rule(Protocol):
@@ -116,8 +118,8 @@ class Superior:
         found = t_test(values)
         equal = equivalence(values, -self.margin, self.margin) if found.n > 1 else math.nan
         words = (f"equal within ±{self.margin:g}: p {equal:.2g}",) if found.n > 1 else ()
-        again = _again(found, 0.0, table.unit)
-        held = Judgement(UNDECIDED, *_numbers(found), self.margin, int(table.judged().sum()), words, again)
+        conditions, wanted = int(table.judged().sum()), _wanted(found, 0.0)
+        held = Judgement(UNDECIDED, *_numbers(found), self.margin, conditions, words, wanted=wanted)
         return self.settle(replace(held, verdict=EQUAL) if equal <= ALPHA else held, found.p_value)
 
     def settle(self, found: Judgement, p_value: float) -> Judgement:
@@ -172,9 +174,9 @@ class EveryLevel:
             sure = f"on average {side} {self.border:g}: " if mean.p_value <= ALPHA else "on average "
             words.append(f"{sure}{_signed(mean)}, p {mean.p_value:.2g}, n = {mean.n} complete")
         words += [f"{table.names[k]}: {_signed(found[k])}, n = {found[k].n}" for k in known if len(known) > 1]
-        again = "" if verdict != UNDECIDED else _again(found[weakest], self.border, table.unit, self.test)
+        again, wanted = _few(found[weakest], self.test, table.unit), _wanted(found[weakest], self.border, self.test)
         numbers = _numbers(replace(found[weakest], n=min(found[k].n for k in known)))
-        return Judgement(verdict, *numbers, self.border, len(known), tuple(words), again)
+        return Judgement(verdict, *numbers, self.border, len(known), tuple(words), again, wanted)
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,8 @@ class Above:
         if self.averaged and judged.sum() > 1:
             held = [(table.names[k], t_interval(row)) for k, row in enumerate(table.units(table.values)) if judged[k]]
             words += [f"{name}: {one.mean:+.3g}" for name, one in held]
-        again = "" if verdict != UNDECIDED else _again(found, self.border, table.unit, self.test)
-        return Judgement(verdict, *_numbers(found), self.border, int(judged.sum()), tuple(words), again)
+        again, wanted = _few(found, self.test, table.unit), _wanted(found, self.border, self.test)
+        return Judgement(verdict, *_numbers(found), self.border, int(judged.sum()), tuple(words), again, wanted)
 
 
 @dataclass(frozen=True)
@@ -353,13 +355,14 @@ def _signed(found: Against) -> str:
     return f"{found.mean:+.3g}{held}"
 
 
-def _again(found: Against, border: float, unit: str, test: Kind = "t") -> str:
-    """How many units would decide (power 80 %), if mean and scatter are what they seem."""
-    if found.n < 2:
-        return ""
-    fewest = FEWEST_FLIPS if test == "flips" else 2
-    if found.n < fewest:
-        return f"{fewest} or more {unit}s: sign flips of fewer cannot reach p = .05"
+def _few(found: Against, test: Kind, unit: str) -> str:
+    few = test == "flips" and 1 < found.n < FEWEST_FLIPS
+    return f"{FEWEST_FLIPS} {unit}s or more: sign flips of fewer cannot reach p = .05" if few else ""
+
+
+def _wanted(found: Against, border: float, test: Kind = "t") -> int:
+    """Units for p ≤ .05 with a power of 80 %, if mean and scatter are what they seem; 0 where nothing can be said."""
     far = abs(found.mean - border)
-    wanted = math.ceil((2.8 * found.sd / far) ** 2) + 2 if far > 0 else 10**6
-    return f"more {unit}s: {f'about {max(wanted, found.n + 1)}' if wanted <= 1000 else 'more than 1000'} at this effect"
+    if found.n < 2 or not far > 0:
+        return 0
+    return max(math.ceil((2.8 * found.sd / far) ** 2) + 2, found.n + 1, FEWEST_FLIPS if test == "flips" else 0)

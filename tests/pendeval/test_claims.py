@@ -355,7 +355,7 @@ def test_the_headline_is_corrected_for_four() -> None:
     alone = verdict("vanilla-global", frames[0])
     assert 0.0125 < alone["p_value"] < 0.05
     assert (alone["verdict"], alone["p_holm"]) == ("undecided", pytest.approx(4 * alone["p_value"]))
-    assert "more replicates" in alone["missing"]
+    assert "would decide, if mean and scatter are what they seem" in alone["missing"]
     table = judge({"runs": pd.concat(frames)}).set_index("claim")
     assert table.loc["vanilla-global", "p_holm"] == pytest.approx(4 * alone["p_value"])
     assert table["p_holm"].notna().sum() == 2
@@ -366,7 +366,7 @@ def test_the_headline_is_corrected_for_four() -> None:
 def test_five_pairs_never_decide_by_sign_flips() -> None:
     row = verdict("gaps-small-global", both("gaps-small-global", 0.1))
     assert (row["verdict"], row["p_value"]) == ("undecided", 2 / 2**5)
-    assert "6 or more replicates" in row["missing"]
+    assert "6 replicates or more: sign flips of fewer cannot reach p = .05" in row["missing"]
     row = verdict("gaps-small-global", both("gaps-small-global", 0.1, n=10))
     assert (row["verdict"], row["provisional"]) == ("supported", False)
     assert verdict("gaps-small-global", both("gaps-small-global", 0.1, n=7))["reasons"] == "7 replicates, not 10"
@@ -484,7 +484,7 @@ def test_settings_are_read_from_the_recipe() -> None:
     assert verdict("range-temperature", decoupled)["n"] == 0
     clipped = rows("range-clipping", {("contrastive", "representation_range"): 6.5 + WOBBLE[:5]})
     row = verdict("range-clipping", clipped)
-    assert (row["verdict"], row["provisional"], row["n"]) == ("supported", False, 5)
+    assert (row["verdict"], row["provisional"], row["n"], row["conditions"]) == ("supported", False, 5, 3)
 
 
 def test_fewer_pendulums_need_as_many_steps() -> None:
