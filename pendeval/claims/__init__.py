@@ -7,7 +7,6 @@ stand in `claims.scores`, `claims.gaps`, `claims.representation` and `claims.app
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,8 +15,9 @@ from pendeval.claims import appendix, gaps, representation, scores
 from pendeval.claims.claim import Claim
 from pendeval.claims.frame import Rows
 from pendeval.claims.question import Cells, Question
-from pendeval.claims.rows import FULL_IMAGES, FULL_PENDULUMS, Grid, grid
+from pendeval.claims.rows import Grid, grid
 from pendeval.claims.rules import UNDECIDED, Judgement, Superior, Table
+from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS, USUAL_GAPS
 from pendeval.verdict import holm, t_interval
 
 CLAIMS: tuple[Claim, ...] = (*scores.CLAIMS, *gaps.CLAIMS, *representation.CLAIMS, *appendix.CLAIMS)
@@ -49,7 +49,6 @@ COLUMNS: dict[str, str] = {
     "recipe": "protocol and schedule of the runs judged",
 }
 """Every column of claims.csv and what it says."""
-_GAPS = {"paper": 3, "original": 4}
 
 
 def judge(frames: Mapping[str, pd.DataFrame], claims: Sequence[Claim] = CLAIMS) -> pd.DataFrame:
@@ -71,7 +70,7 @@ def table(question: Question, held: Grid, cells: Cells) -> Table:
     values = question.value(cells) if held.index else np.full(shape, np.nan)
     further = {name: value(cells) if held.index else np.full(shape, np.nan) for name, value in question.further.items()}
     names = held.names if len(values) == len(held.names) else ("",) * len(values)
-    gap_number = _GAPS.get(str(held.stratum.get("protocol", "")), 3)
+    gap_number = USUAL_GAPS.get(str(held.stratum.get("protocol", "")), 3)
     return Table(names, values, held.unit_of, held.unit or "replicate", further, gap_number)
 
 
@@ -181,4 +180,4 @@ def _recipe(held: Grid) -> str:
     return ", ".join(part for part in parts if part)
 
 
-__all__ = ["CLAIMS", "COLUMNS", "Claim", "judge", "reasons", "replace", "settle", "table"]
+__all__ = ["CLAIMS", "COLUMNS", "Claim", "judge", "reasons", "settle", "table"]

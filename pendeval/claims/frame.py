@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pendeval.conditions import USUAL_GAPS, gap_bands
+
 Float = NDArray[np.float64]
 _TRUTH: dict[Any, Any] = {"True": 1.0, "False": 0.0, True: 1.0, False: 0.0}
-_USUAL_GAPS = {"paper": 3, "original": 4}
-_KNOBS = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "gaps": "alpha_g", "cropping": "alpha_c"}
 
 
 class Rows:
@@ -91,29 +91,11 @@ def gaps_of(variant: str, parameters: str, protocol: str) -> tuple[float, float]
     """Number and total length of the gaps of equal length between equal seen bands; NaN for anything else."""
     try:
         given = json.loads(parameters) if variant == "gaps" else {}
-        if "gap" in given:
-            bands = sorted((float(low), float(high)) for low, high in given["gap"])
-            total = round(sum(high - low for low, high in bands), 9)
-            gap, seen = total / len(bands), (1 - total) / (len(bands) + 1)
-            starts = seen + np.arange(len(bands)) * (seen + gap)
-            plain = np.allclose(bands, np.column_stack([starts, starts + gap]), atol=1e-6)
-            return (float(len(bands)), total) if plain else (np.nan, np.nan)
-        return float(given.get("num_gaps", _USUAL_GAPS.get(protocol, 3))), round(float(given["alpha_g"]), 9)
+        if "gap" not in given:
+            return float(given.get("num_gaps", USUAL_GAPS.get(protocol, 3))), round(float(given["alpha_g"]), 9)
+        bands = sorted((float(low), float(high)) for low, high in given["gap"])
+        total = round(sum(high - low for low, high in bands), 9)
+        plain = np.allclose(bands, gap_bands(total, len(bands)), atol=1e-6)
+        return (float(len(bands)), total) if plain else (np.nan, np.nan)
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return np.nan, np.nan
-
-
-def level_of(variant: object, parameters: object, protocol: object) -> float:
-    """The one number a variant turns on: ε, α_c or α_g; 0 for vanilla and large; NaN for anything else.
-
-    Gaps count where their number is the protocol's own: three in the paper, four in the authors' program.
-    """
-    if variant in ("vanilla", "large"):
-        return 0.0
-    try:
-        given = json.loads(str(parameters))
-        value = round(float(given.pop(_KNOBS[str(variant)])), 9)
-    except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
-        return np.nan
-    usual = {"num_gaps": _USUAL_GAPS.get(str(protocol), 3)} if variant == "gaps" else {}
-    return value if given in ({}, usual) else np.nan

@@ -21,17 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.claims.frame import Rows, level_of
+from pendeval.claims.frame import Rows
 from pendeval.claims.question import Cells, Question, Side
+from pendeval.conditions import FULL_PENDULUMS
 from pendeval.measures.registry import PRIMARY
-
-__all__ = ["Grid", "exact_name", "grid", "level_of"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Key = tuple[float, float, float, str]
 """(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
-FULL_PENDULUMS, FULL_IMAGES = 5120, 20
 _EXACT = PRIMARY | {name: f"population_{name}" for name in ("spearman", "density", "range_density")}
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pendeval.claims import CLAIMS, COLUMNS, Claim, judge
-from pendeval.claims.frame import gaps_of, level_of
+from pendeval.claims.frame import gaps_of
 from pendeval.claims.rules import Above, EveryLevel, Inside, Superior, Table
+from pendeval.report import report
 
 
 def load(name: str) -> Any:
@@ -539,14 +541,6 @@ def test_the_empty_arc_is_asked_for_by_name() -> None:
 # Settings
 
 
-def test_level_of() -> None:
-    assert level_of("vanilla", "{}", "paper") == 0
-    assert level_of("gaps", '{"alpha_g": 0.4, "num_gaps": 3}', "paper") == 0.4
-    assert level_of("gaps", '{"alpha_g": 0.4, "num_gaps": 4}', "original") == 0.4
-    for given in ('{"alpha_g": 0.4, "num_gaps": 4}', "", "{", "[]", '{"alpha_g": "much"}', None):
-        assert np.isnan(level_of("gaps", given, "paper"))
-
-
 def test_gaps_of() -> None:
     assert gaps_of("gaps", '{"alpha_g": 0.4, "num_gaps": 1}', "paper") == (1, 0.4)
     assert gaps_of("gaps", '{"gap": [[0.3, 0.7]]}', "paper") == (1, 0.4)
@@ -560,3 +554,27 @@ def test_units_average_what_is_known() -> None:
     table = Table(("a",), np.array([[1.0, 3.0, np.nan, 5.0]]), np.array([0, 0, 1, 1]))
     assert table.units(table.values).tolist() == [[2.0, 5.0]]
     assert replace(table, unit_of=np.arange(4)).units(table.values) is table.values
+
+
+# From files
+
+
+def test_from_files_to_claims(write_run: Callable[..., Path], tmp_path: Path) -> None:
+    for seed in range(3):
+        for method, noise in (("contrastive", 0.0), ("supervised", 0.03 + 0.003 * seed)):
+            write_run(seed, method, noise=noise, data_seed=seed, population=True)
+    for seed in range(3):
+        write_run(seed, variant="large", version=1)
+    frames = report([tmp_path / "runs"], tmp_path / "report", csv_only=True, quiet=True).frames
+    for table in (frames["claims"], pd.read_csv(tmp_path / "report" / "claims.csv", keep_default_na=False)):
+        found = table.set_index("claim")
+        row = found.loc["vanilla-global"]
+        assert (row["verdict"], row["n"], row["unit"], row["source"]) == ("supported", 3, "replicate", "population")
+        assert (row["precision"], row["recipe"], row["reasons"]) == ("float32", "paper", "3 replicates, not 25")
+        assert "error of the best monotone rule: -" in row["evidence"]
+        assert (found.loc["density", "n"], found.loc["density", "source"]) == (3, "population")
+        assert (found.loc["nonlinear", "n"], found.loc["nonlinear", "source"]) == (3, "sample")
+        assert found.loc["large-global", "n"] == 0
+        assert found.loc["large-global", "missing"].startswith("3 runs whose settings are not known: embed again")
+    again = judge({name: pd.read_csv(tmp_path / "report" / f"{name}.csv") for name in ("runs", "segments")})
+    pd.testing.assert_frame_equal(again, frames["claims"])
