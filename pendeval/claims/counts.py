@@ -89,9 +89,9 @@ class Sometimes:
         again = (
             "" if verdict != UNDECIDED else f"{math.ceil(math.log(0.025) / math.log(1 - self.rare))} runs without one"
         )
-        known = int(np.isfinite(table.values).any(axis=1).sum())
-        numbers = (count / trials, low, high, math.nan, trials, self.rare)
-        return Judgement(verdict, *numbers, known, (f"{count} of {trials}",), again)
+        runs = np.isfinite(table.values).sum(axis=1)
+        numbers = (count / trials, low, high, math.nan, int(runs[runs > 0].min()), self.rare)
+        return Judgement(verdict, *numbers, int((runs > 0).sum()), (f"{count} of {trials}",), again)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class MarkedLow:
             if marked.any() and not marked.all():
                 gains.append(float(values[~marked].mean() - values.mean()))
                 words[-1] += f", without them {values[~marked].mean():.4g}"
-        n = sum(len(values) for values, _ in blocks)
+        n = min((len(values) for values, _ in blocks), default=0)
         if not gains:
             again = "runs of both kinds" if n else ""
             return Judgement(n=n, margin=0.0, conditions=len(blocks), words=tuple(words), again=again)

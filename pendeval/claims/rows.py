@@ -30,6 +30,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Key = tuple[float, float, float, str]
 """(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
+_PROTOCOLS = {("paper", "paper"): 0, ("original", "original"): 1}
+"""Protocol of data and recipe → its place in the order of preference; others come last."""
 _EXACT = PRIMARY | {name: f"population_{name}" for name in ("spearman", "density", "range_density")}
 
 
@@ -166,7 +168,7 @@ def _strata(
     def rank(item: tuple[tuple[Any, ...], dict[str, list[int]]]) -> tuple[Any, ...]:
         stratum, members = dict(zip(columns, item[0], strict=True)), item[1]
         given = stratum.get("protocol", "paper"), stratum.get("recipe_protocol", "paper")
-        place = [("paper", "paper"), ("original", "original")].index(given) if given[0] == given[1] else 2
+        place = _PROTOCOLS.get(given, len(_PROTOCOLS))
         whole = sum(bool(full[some].any()) for some in members.values())
         return len(found) - len(members), place, -whole, -sum(map(len, members.values())), str(item[0])
 

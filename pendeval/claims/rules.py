@@ -335,15 +335,15 @@ class AsPrinted:
         """The verdict; further numbers needed: `error`, and its standard error `se`."""
         known = np.isfinite(table.values) & np.isfinite(table.further["se"])
         found = t_interval(table.further["error"][np.isfinite(table.further["error"])])
-        conditions = int(known.any(axis=1).sum()) if known.size else 0
-        if not conditions:
-            return Judgement(n=found.n, margin=self.printed)
+        runs = known.sum(axis=1)
+        if not runs.any():
+            return Judgement(margin=self.printed)
         lowest = float((table.values - self.errors * table.further["se"])[known].min())
         verdict = CONTRADICTED if lowest > self.printed else SUPPORTED if found.high <= self.printed else UNDECIDED
         words = (f"best possible {table.values[known].mean():.4g}, less {self.errors:g} standard errors {lowest:.4g}",)
         again = "more runs" if verdict == UNDECIDED else ""
-        numbers = (found.mean, found.low, found.high, math.nan, int(known.sum()))
-        return Judgement(verdict, *numbers, self.printed, conditions, words, again)
+        numbers = (found.mean, found.low, found.high, math.nan, int(runs[runs > 0].min()))
+        return Judgement(verdict, *numbers, self.printed, int((runs > 0).sum()), words, again)
 
 
 def _numbers(found: Against) -> tuple[float, float, float, float, int]:

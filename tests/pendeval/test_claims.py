@@ -199,6 +199,14 @@ def test_the_papers_protocol_before_the_programs() -> None:
     assert verdict("vanilla-global", pd.concat([theirs, ours]))["verdict"] == "supported"
 
 
+@pytest.mark.parametrize("protocols", [("mine", "mine"), ("paper", ""), ("original", "paper")])
+def test_any_protocol_is_judged_by_itself(protocols: tuple[str, str]) -> None:
+    data, recipe = protocols
+    frame = both("vanilla-global", 0.01).assign(protocol=data, train_protocol=data, recipe_protocol=recipe)
+    assert verdict("vanilla-global", frame)["verdict"] == "supported"
+    assert verdict("vanilla-global", pd.concat([frame, both("vanilla-global", -0.01)]))["verdict"] == "contradicted"
+
+
 def test_sizes_are_not_mixed() -> None:
     trial = both("vanilla-global", -0.1).assign(train_pendulums=256, full=False)
     row = verdict("vanilla-global", trial)
