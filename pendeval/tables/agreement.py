@@ -30,10 +30,11 @@ AGREEMENT: dict[str, str] = {
 def agree(records: Sequence[Record], runs: pd.DataFrame) -> pd.DataFrame:
     """The frame of agreement.csv, from the samples of records that show the same images."""
     by_digest = {row["digest"]: row for row in rows_of(runs[runs["view"].eq("all")])}
-    groups: dict[str, dict[str, Record]] = {}
+    groups: dict[str, dict[tuple[str, str], Record]] = {}
     for record in records:
         if record.sample is not None and record.digest in by_digest:
-            groups.setdefault(record.labels, {})[record.embedding_digest] = record
+            copy = (by_digest[record.digest]["condition"], record.embedding_digest)
+            groups.setdefault(record.labels, {}).setdefault(copy, record)
     found: dict[tuple[str, ...], list[tuple[float, int, dict[str, Any]]]] = {}
     for group in groups.values():
         rows = [by_digest[record.digest] for record in group.values()]
