@@ -99,8 +99,7 @@ def build(
         make = executor or (lambda: ThreadPoolExecutor(workers))
         tasks = _tasks(dataset, work.resolve(), num_shards, SUFFIXES[container], workers)
         notes = _build_shards(tasks, make, quiet)
-        images = _population(dataset, work, workers)
-        finish(work, {**_manifest(dataset, description, notes), **images})
+        finish(work, _manifest(dataset, description, notes, _population(dataset, work, workers)))
         shutil.rmtree(work / _WORK)
         if force:
             publish(work, target)
@@ -261,7 +260,10 @@ def _population(dataset: Dataset, work: Path, threads: int) -> dict[str, Any]:
 
 
 def _manifest(
-    dataset: Dataset, description: dict[str, Any], notes: list[tuple[Task, dict[str, Any]]]
+    dataset: Dataset,
+    description: dict[str, Any],
+    notes: list[tuple[Task, dict[str, Any]]],
+    images: dict[str, Any],
 ) -> dict[str, Any]:
     shards, hashes = [], {split.name: dict.fromkeys((f.name for f in fmt.FIELDS), b"") for split in dataset.splits}
     for task, note in notes:
@@ -276,7 +278,8 @@ def _manifest(
     }
     digest = fmt.content_digest(hashes)
     errors = {task.split.name: task.oracle.error for task, _ in notes}
-    return {**description, "oracle_error": errors, "shards": shards, "digest": digest, "provenance": provenance}
+    files = {"oracle_error": errors, "shards": shards, **images}
+    return {**description, **files, "digest": digest, "provenance": provenance}
 
 
 def publish(work: Path, target: Path) -> None:

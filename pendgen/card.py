@@ -114,10 +114,13 @@ def _population(manifest: Mapping[str, Any]) -> list[str]:
     if entry is None:
         return [f"There is no population of images ({manifest['population_reason']}).", ""]
     return [
-        f"`{entry['file']}` holds all {entry['images']} images that can occur under the law of the test split, each "
-        "once (`image`, `visible`), with its `probability`, `energy_given_image`, and over "
-        f"{entry['bins']} bins of energy (`energy_edges`) the probability of image and bin together "
-        "(`energy_probability`) and the same weighted by energy (`energy_moment`).",
+        f"`{entry['file']}` holds the {entry['images']} images that can occur under the law of the test split, "
+        "each once",
+        "(`image`, `visible`), with its `probability` and `energy_given_image`, and over "
+        f"{entry['bins']} bins of energy (`energy_edges`)",
+        "the probability of image and bin together (`energy_probability`) and the same weighted by energy "
+        "(`energy_moment`).",
+        f"Images rarer than 1e-12 are left out, {entry['left_out']:.1g} in all.",
         "",
     ]
 

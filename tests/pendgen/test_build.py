@@ -123,6 +123,7 @@ def test_force_replaces_whole(tmp_path: Path) -> None:
         "README.md",
         "croissant.json",
         "dataset.json",
+        "population.h5",
         "test-00000-of-00001.h5",
         "train-00000-of-00001.h5",
     ]
@@ -244,8 +245,8 @@ def test_unknown_format_version_and_unfinished(tmp_path: Path, small: Path, refu
     empty = tmp_path / "1.0.0"
     empty.mkdir()
     assert "did not finish" in refused("pendgen", "preview", empty)
-    (empty / "dataset.json").write_text((small / "dataset.json").read_text().replace('version": 1,', 'version": 9,'))
-    assert "pendulum-dataset 9, expected pendulum-dataset 1" in refused("pendgen", "preview", empty)
+    (empty / "dataset.json").write_text((small / "dataset.json").read_text().replace('version": 2,', 'version": 9,'))
+    assert "pendulum-dataset 9, expected pendulum-dataset 1 or 2" in refused("pendgen", "preview", empty)
     (empty / "dataset.json").write_text("{")
     assert "not a dataset manifest" in refused("pendgen", "preview", empty)
 

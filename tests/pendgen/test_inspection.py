@@ -27,7 +27,7 @@ def copy(request: pytest.FixtureRequest, small: Path, tmp_path: Path) -> Path:
     """A dataset to damage, in either container."""
     if request.param == "webdataset":
         return convert(small, "webdataset", tmp_path)[0]
-    return Path(shutil.copytree(small, tmp_path / "vanilla" / "1.0.0"))
+    return Path(shutil.copytree(small, tmp_path / "vanilla" / small.name))
 
 
 def forge(directory: Path, shard: Path) -> None:
@@ -107,6 +107,7 @@ def test_info(small: Path, command: Callable[..., Outcome]) -> None:
     code, out, _ = command("pendgen", "info", small.parent)
     assert code == 0
     assert "train      40 pendulums x 6 images, energies uniform on 0 to 1, times 0 to 200" in out
+    assert "population 1724 images over 140 bins of energy, 0 left out" in out
     code, out, _ = command("pendgen", "info", small, "--json")
     assert json.loads(out) == read_manifest(small)
 
@@ -114,7 +115,7 @@ def test_info(small: Path, command: Callable[..., Outcome]) -> None:
 def test_round_trip_between_containers(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
     tar, written = convert(small, "webdataset", tmp_path)
     assert written
-    assert tar == tmp_path / "vanilla-webdataset" / "1.0.0"
+    assert tar == tmp_path / "vanilla-webdataset" / small.name
     assert convert(small, "webdataset", tmp_path) == (tar, False)
     direct, _ = build(settings(read_manifest(small)), tmp_path / "direct", container="webdataset", num_shards=4)
     for path in sorted(tar.glob("*.tar")):
@@ -122,6 +123,8 @@ def test_round_trip_between_containers(small: Path, tmp_path: Path, command: Cal
     back, _ = convert(tar, "hdf5", tmp_path)
     for path in sorted(back.glob("*.h5")):
         assert path.read_bytes() == (small / path.name).read_bytes()
+    for directory in (tar, back, direct):
+        assert (directory / "population.h5").read_bytes() == (small / "population.h5").read_bytes()
     digests = {read_manifest(directory)["digest"]["content"] for directory in (small, tar, direct, back)}
     assert len(digests) == 1
     assert verify(tar) == verify(back) == []

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from pendgen.physics import angle, period
+from pendgen.physics import angle, passing, period
 
 
 def exact(t: float, m: float) -> float:
@@ -63,3 +63,17 @@ def test_edges() -> None:
 def test_refuses_energies_outside(m: float) -> None:
     with pytest.raises(ValueError, match=r"energy must lie in \[0, 1\]"):
         angle(1.0, m)
+
+
+def test_passing_is_when_the_angle_is_reached() -> None:
+    for m in (1e-9, 0.01, 0.5, 0.99, 1 - 1e-5, 1 - 1e-9):
+        turning = 2 * np.arcsin(np.sqrt(m))
+        theta = np.linspace(-turning, turning, 41)[1:-1]
+        t = passing(theta, m)
+        assert np.allclose(angle(t, m), theta, rtol=0, atol=1e-12)
+        assert np.allclose(angle(period(m) / 2 - t, m), theta, rtol=0, atol=1e-12)
+        assert (np.diff(t) > 0).all()
+    assert passing([-3.0, 3.0], 0.5) == pytest.approx([-period(0.5) / 4, period(0.5) / 4])
+    for m in (0.0, 1.0, -0.1, np.nan):
+        with pytest.raises(ValueError, match="energy must lie above 0 and below 1, found"):
+            passing(0.0, m)
