@@ -1,4 +1,4 @@
-"""Values as text, and the columns that tables share: numbers that line up, "–" where there is none."""
+"""Values as text: numbers that line up, "–" where there is none. How a measure is written follows from the registry."""
 
 import json
 import math
@@ -8,29 +8,26 @@ from typing import Any
 
 import pandas as pd
 
-from pendeval import columns
+from pendeval.measures.registry import MEASURES
 
 NONE = "–"
-NAMES = {
-    "global_spearman": "Global Spearman",
-    "local_spearman": "Local Spearman",
-    "local_abs_spearman": "Local |ρ|",
-    "gap_spearman": "Spearman in gaps",
-    "forest_rmse": "Forest RMSE",
-    "representation_range": "Range",
-}
-"""The measures shown on the page; the others stand in the CSV files."""
+FINE = 5
+"""Decimals of what lies within ±1 by nature, Spearmans and errors of the energy: one more than the paper prints."""
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows; a number's full precision, by which it sorts ("" where missing); a remark on hovering."""
+    """What a cell shows: its text, and small beside it a mark.
+
+    `value` is a number's full precision, by which it sorts ("" where missing), `remark` what hovering shows.
+    """
 
     text: str
     value: str = ""
     remark: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,6 @@ class Table:
         return found
 
 
-def rows_of(frame: pd.DataFrame) -> list[Row]:
-    """A frame as one mapping per row."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
 def as_text(value: Any) -> str:
     """A cell as text: "" where missing, whole numbers without a decimal point (a seed beside a missing one)."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
@@ -96,10 +88,10 @@ def as_flag(value: Any) -> bool:
 def shown(value: float, digits: int | None = None) -> str:
     """A number with so many significant digits, whole numbers in full, "–" where missing; "−" is the minus.
 
-    Without `digits` five of them, four below .1, so that Spearmans and errors line up in a column.
+    Without `digits` five of them, four below .1.
     """
-    if math.isnan(value) or math.isinf(value):
-        return NONE if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if not math.isfinite(value):
+        return _unbounded(value)
     size = abs(value)
     digits = digits or (5 if size >= 0.1 else 4)
     if size < 1e9 and float(value).is_integer():
@@ -113,33 +105,74 @@ def shown(value: float, digits: int | None = None) -> str:
     return text.replace("-", "−")
 
 
-def _precise(value: float) -> str:
+def fine(measure: str) -> bool:
+    """Whether a measure is written with `FINE` decimals: it is an energy, or lies within ±1 whatever the encoder."""
+    entry = MEASURES.get(measure)
+    return entry is not None and (entry.unit == "energy" or max(map(abs, entry.limits)) <= 1)
+
+
+def measured(measure: str, value: Any) -> str:
+    """A value of a measure (of its oracle, of a difference) as the page writes that measure."""
+    number = as_float(value)
+    if not (fine(measure) and math.isfinite(number)):
+        return shown(number)
+    return f"{number:.{FINE}f}".replace("-", "−")
+
+
+def spread(low: float, high: float) -> int:
+    """Decimals that show half an interval to two digits: 0 to 6; `FINE` where there is no interval."""
+    half = (high - low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return FINE
+    return min(6, max(0, 1 - math.floor(math.log10(half))))
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign; "−" is the minus."""
+    return f"{value:+.{decimals}f}".replace("-", "−") if math.isfinite(value) else _unbounded(value)
+
+
+def precise(value: float) -> str:
     """All digits, as JavaScript reads them; "" where missing."""
     if math.isnan(value):
         return ""
     return repr(float(value)) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def number_cell(value: Any, remark: str = "") -> Cell:
+def _unbounded(value: float) -> str:
+    return NONE if math.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+def number_cell(value: Any, measure: str = "", *, digits: int | None = None, remark: str = "", mark: str = "") -> Cell:
     """A number: some digits to read, all of them to sort by and on hovering."""
     number = as_float(value)
-    return Cell(shown(number), _precise(number), remark or _precise(number))
+    text = shown(number, digits) if digits or not measure else measured(measure, number)
+    return Cell(text, precise(number), remark or precise(number), "" if math.isnan(number) else mark)
 
 
-def mean_cell(mean: Any, low: Any, high: Any, n: Any) -> Cell:
-    """Mean ± half the interval (n); no ± where there is no interval.
+def mean_cell(found: Row, measure: str, *, prefix: str = "", mark: str = "", most: int = FINE) -> Cell:
+    """Mean ± half the 95 % interval; no ± where there is none. Reads `prefix` + mean, ci_low, ci_high, n of a row.
 
-    Five decimals within ±1, so that a column lines up; otherwise as many as two digits of the half need.
+    `most`: decimals where a half so small needs more than `FINE`.
     """
-    middle, half, count = as_float(mean), (as_float(high) - as_float(low)) / 2, as_float(n)
+    middle, low, high = (as_float(found.get(f"{prefix}{key}")) for key in ("mean", "ci_low", "ci_high"))
     if math.isnan(middle):
         return Cell(NONE)
-    remark = f"{middle!r}, n = {shown(count)}"
+    counted = counts(found.get(f"{prefix}n"), as_text(found.get("unit")))
+    remark = f"{middle!r}, n = {counted}"
+    half = (high - low) / 2
     if not (math.isfinite(half) and math.isfinite(middle)):
-        return Cell(f"{shown(middle)} ({shown(count)})", _precise(middle), remark)
-    decimals = 5 if abs(middle) <= 1 or half == 0 else min(4, max(0, 1 - math.floor(math.log10(half))))
-    text = f"{middle:.{decimals}f} ± {half:.{decimals}f} ({shown(count)})".replace("-", "−")
-    return Cell(text, _precise(middle), f"{remark}, 95 % interval {as_float(low)!r} to {as_float(high)!r}")
+        return Cell(measured(measure, middle), precise(middle), remark, mark)
+    places = min(most, max(FINE, spread(low, high))) if fine(measure) else min(4, spread(low, high))
+    text = f"{middle:.{places}f} ± {half:.{places}f}".replace("-", "−")
+    return Cell(text, precise(middle), f"{remark}, 95 % interval {low!r} to {high!r}", mark)
+
+
+def counts(n: Any, unit: str) -> str:
+    """So many units in words: "1 replicate", "25 replicates"; the number alone without a unit."""
+    number = as_float(n)
+    text = shown(number)
+    return text if not unit or text == NONE else f"{text} {unit}{'' if number == 1 else 's'}"
 
 
 def pretty(value: Any) -> str:
@@ -166,58 +199,9 @@ def words(head: str, key: str, needless: str | None = None, path: bool = False) 
     return Column(head, lambda row: Cell(as_text(row[key])), needless=needless, path=path)
 
 
-def figures(head: str, key: str, group: str = "", needless: str | None = None) -> Column:
-    """A column of numbers; a measure explains itself on hovering."""
-    remark = columns.MEASURES.get(key, "")
-    return Column(head, lambda row: number_cell(row[key]), True, group, needless, remark)
-
-
-def measured(key: str) -> Column:
-    """A measure of runs.csv: the number, with its bootstrap interval on hovering."""
-
-    def cell(row: Row) -> Cell:
-        low, high = as_float(row.get(f"{key}_low")), as_float(row.get(f"{key}_high"))
-        interval = "" if math.isnan(low) else f"{_precise(as_float(row[key]))}, 95 % interval {low!r} to {high!r}"
-        return number_cell(row[key], interval)
-
-    return Column(NAMES[key], cell, True, needless=NONE, remark=columns.MEASURES[key])
-
-
-def dataset_cell(row: Row) -> Cell:
-    """The dataset's name, and what it is where the name does not begin with that."""
-    name, variant, protocol = (as_text(row[key]) for key in ("dataset", "variant", "protocol"))
-    parts = (
-        variant,
-        as_text(row["parameters"]).strip("{}").replace('"', ""),
-        f"{protocol} protocol" if protocol else "",
-    )
-    described = ", ".join(part for part in parts if part)
-    return Cell(name if name.startswith(variant) else f"{name} ({described})", remark=described)
-
-
-def _trained(row: Row) -> Cell:
-    """The training dataset where it differs from the one that was embedded."""
-    pairs = [
-        (as_text(row[name]), as_text(row[f"train_{name}"])) for name in ("dataset", "variant", "parameters", "protocol")
-    ]
-    name = pairs[0][1]
-    return Cell(name if name and any(a != b for a, b in pairs) else "same")
-
-
-def _size(row: Row) -> Cell:
-    """Pendulums and images of each."""
-    return Cell(f"{as_text(row['pendulums'])} × {as_text(row['images_per_pendulum'])}")
-
-
-CONDITION = (
-    Column("Dataset", dataset_cell),
-    Column("Trained on", _trained, needless="same"),
-    words("Split", "split", "test"),
-    words("Label", "label"),
-    words("View", "view", "all"),
-    Column("Size", _size, needless="5120 × 20"),
-)
-METHODLESS = (*CONDITION[:3], words("Recipe", "recipe"), *CONDITION[4:])
+def numbers(head: str, key: str, *, needless: str | None = None, digits: int | None = None, remark: str = "") -> Column:
+    """A column of numbers."""
+    return Column(head, lambda row: number_cell(row[key], digits=digits), True, "", needless, remark)
 
 
 def table(name: str, caption: str, empty: str, all_columns: Iterable[Column], rows: Iterable[Row]) -> Table:
