@@ -82,15 +82,16 @@ def _card(row: Row) -> dict[str, Any]:
         "symbol": VERDICTS.get(verdict, "•"),
         "provisional": as_flag(row["provisional"]),
         "numbers": _numbers(row),
+        "waiting": verdict == "undecided" and all(math.isnan(as_float(row[key])) for key in ("p_value", "ci_low")),
     }
 
 
 def _numbers(row: Row) -> list[str]:
     """Estimate with interval, p, n with its unit, margin, what was scored, precision; none of what is missing."""
-    margin = as_float(row["margin"])
-    source = as_text(row["source"])
-    found = [*_interval(row), *_chances(row)]
-    found += [counts(row["n"], as_text(row["unit"]))] if as_float(row["n"]) > 0 else []
+    margin, source = as_float(row["margin"]), as_text(row["source"])
+    if not as_float(row["n"]) >= 1:
+        return []
+    found = [*_interval(row), *_chances(row), counts(row["n"], as_text(row["unit"]))]
     found += [f"border or margin {_plain(margin)}"] if math.isfinite(margin) else []
     found += [_SOURCES.get(source, source), as_text(row["precision"])]
     return [text for text in found if text]
@@ -113,6 +114,6 @@ def _chances(row: Row) -> list[str]:
 
 
 def _plain(value: float) -> str:
-    """A threshold as somebody would write it: no exponent, no zeros behind."""
-    text = f"{value:.10f}".rstrip("0").rstrip(".")
+    """A threshold as somebody would write it: four digits, no exponent, no zeros behind."""
+    text = f"{float(f'{value:.4g}'):.10f}".rstrip("0").rstrip(".")
     return text.replace("-", "−")

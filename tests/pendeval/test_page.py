@@ -71,7 +71,7 @@ def condition(dataset: tuple[str, str, float, Any], method: str, view: str = "al
 def claim(name: str, verdict: str, **values: Any) -> dict[str, Any]:
     row = {"claim": name, "section": "4.1", "verdict": verdict, "provisional": False, "reasons": "", "conditions": 2}
     row |= {"text": f"The contrastive encoder is superior ({name}).", "recipe": "Fig. 16", "source": "population"}
-    row |= {"evidence": "Contrastive .99331, supervised .99315.", "missing": "", "precision": "float32"}
+    row |= {"evidence": "contrastive .99331, supervised .99315", "missing": "", "precision": "float32"}
     row |= {"estimate": 0.000163, "ci_low": 0.000102, "ci_high": 0.000224, "p_value": 0.00013, "n": 12}
     row |= {"unit": "replicate", "margin": 0.00005, "p_holm": np.nan, "rule": "Supported when p ≤ .05."}
     return row | values
@@ -348,13 +348,15 @@ def test_a_verdict_shows_its_numbers(tmp_path: Path) -> None:
         "0.000163, 95 % interval 0.000102 to 0.000224 · p 0.00013 · Holm p 0.00052 · 12 replicates"
         " · border or margin 0.00005 · exact · float32"
     )
-    none = dict.fromkeys(("estimate", "ci_low", "ci_high", "p_value", "margin", "n"), np.nan)
-    assert numbers(**none, source="sample", precision="float32 + bfloat16") == "sampled · float32 + bfloat16"
-    assert numbers(**none, source="", precision="") == ""
+    none = dict.fromkeys(("estimate", "ci_low", "ci_high", "p_value", "margin"), np.nan)
+    bare = numbers(**none, source="sample", precision="bfloat16, float32")
+    assert bare == "12 replicates · sampled · bfloat16, float32"
+    assert numbers(n=0) == numbers(n=np.nan) == ""
     alone = none | {"estimate": -0.25, "n": 1, "unit": "training seed", "source": "", "precision": ""}
     assert numbers(**alone) == "−0.25000 · 1 training seed"
     assert "95 % interval −∞ to 0.300" in numbers(ci_low=-np.inf, ci_high=0.3, margin=0.0).replace("0.30000", "0.300")
     assert "border or margin 0 ·" in numbers(margin=0.0)
+    assert "border or margin 0.1375 ·" in numbers(margin=0.1375035237)
 
 
 def test_provisional_verdicts_say_why(tmp_path: Path) -> None:
@@ -378,12 +380,15 @@ def test_the_headline_is_what_the_claims_say_it_is() -> None:
     assert {one.id for one in CLAIMS if one.headline} == {name for names in HEADLINE.values() for name in names}
 
 
-def test_claims_without_runs_wait_in_a_list_of_their_own(tmp_path: Path) -> None:
-    text = page(tmp_path, some("claims", claim("c", "undecided", text="A claim.", evidence="", missing="more runs")))
+def test_claims_without_enough_runs_wait_in_a_list_of_their_own(tmp_path: Path) -> None:
+    none = dict.fromkeys(("estimate", "ci_low", "ci_high", "p_value"), np.nan) | {"missing": "more runs", "n": 0}
+    rows = [claim("c", "undecided", **none, evidence=""), claim("d", "undecided", **none), claim("e", "undecided")]
+    text = page(tmp_path, some("claims", *rows))
     check(text)
-    assert "1 claim without any run" in text
-    assert "A claim.</dt><dd>Missing: more runs</dd>" in text
-    assert 'class="claim undecided"' not in text
+    assert "2 claims without enough runs" in text
+    assert "superior (c).</dt><dd>Missing: more runs</dd>" in text
+    assert "superior (d).</dt><dd>So far: contrastive .99331, supervised .99315. Missing: more runs</dd>" in text
+    assert text.count('class="claim undecided"') == 1
 
 
 # The answer
