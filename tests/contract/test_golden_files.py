@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pendeval.runs import read
+from pendeval.files import Embeddings, PopulationEmbeddings, pair_up, read
+from pendeval.score import score_population
 from pendgen.inspection import verify
 from pendtrain.recipe import Recipe
 from pendtrain.runs import differing, directory, read_run, recipe_of
@@ -29,6 +30,7 @@ def test_dataset_of_version_1(name: str) -> None:
 
 def test_embedding_of_version_1() -> None:
     found = read(GOLDEN / "embedding-1.h5")
+    assert isinstance(found, Embeddings)
     assert found.embedding.shape == (6, 2, 1)
     assert found.text("data_name") == "gaps-0.4"
     assert found.text("train_method") == "contrastive"
@@ -52,6 +54,19 @@ def test_embeddings_of_version_2() -> None:
     shared = [key for key in test if key.startswith("train_")]
     assert all(test[key] == population[key] for key in shared)
     assert Recipe.read(json.loads(test["train_recipe"])).label == test["train_label"]
+
+
+def test_embeddings_of_version_2_are_scored_together() -> None:
+    paths = [GOLDEN / "embedding-2.h5", GOLDEN / "embedding-2-population.h5"]
+    (source,), problems = pair_up(paths)
+    assert ([source.split, source.population], problems) == (paths, [])
+    split, population = (read(path) for path in paths)
+    assert isinstance(split, Embeddings)
+    assert isinstance(population, PopulationEmbeddings)
+    assert split.examples is not None
+    (row,) = score_population(population).views
+    assert row["oracle_population_rmse"] <= row["population_rmse"]
+    assert 0 <= row["population_global"] <= 1
 
 
 @pytest.mark.parametrize("version", [1, 2])
