@@ -355,6 +355,8 @@ def _shape(e: Embeddings, view: View, some: NDArray[np.bool_]) -> dict[str, Any]
         height = np.cos(e.angle[:, :, 0].ravel()[some])
         row["vertical_r2"] = geometry.vertical_share(view.embedding, view.values, height)
         row["vertical_gain"] = geometry.vertical_gain(view.embedding, view.values, height)
+        sideways = np.sin(e.angle[:, :, 0].ravel()[some])
+        row["horizontal_gain"] = geometry.vertical_gain(view.embedding, view.values, sideways)
         correlations = geometry.vertical_correlations(view.embedding, height, view.pendulum)
         row["vertical_correlations"] = [_number(value) for value in correlations]
         if np.isfinite(correlations).any():
