@@ -1,0 +1,230 @@
+"""Which rows of the tables a figure shows.
+
+Everything is chosen by the condition columns of the tables (`own`, `usual`, `knob`, `level`, `objective`, `schedule`,
+…), nothing by a name. A figure shows encoders scored on the data they were trained on (the clean test images of
+Fig. 5 aside), all else as in the paper: runs of other image or bob sizes, times or energies, or of unknown settings,
+never stand among them. Within that it shows one split, view, protocol, schedule and size of training data: the
+paper's where there are such runs, else the best filled, which its caption then names.
+
+Exact scores (of the population) stand where every row drawn together has them, else the sampled ones of all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pendeval.measures.registry import PRIMARY
+from pendeval.sample import Sample
+
+METHODS = ("contrastive", "supervised")
+Examples = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.float64]]]
+"""Digest → images (K, S, S, 3) and their energies (K,)."""
+Setting = Mapping[str, str]
+
+_TEXTS = (
+    *("condition", "dataset", "train_dataset", "variant", "train_variant", "protocol", "train_protocol", "split"),
+    *("view", "label", "method", "recipe", "data_words", "train_words", "knob", "train_knob", "objective"),
+    *("schedule", "recipe_protocol", "precision", "measure", "unit", "kind", "file", "digest"),
+)
+_FLAGS = ("own", "usual", "full", "shared_test")
+_STATES = ("fractured", "population_fractured")
+"""True, False, or not known."""
+_NUMBERS = (
+    *("dim", "level", "train_level", "image_size", "train_pendulums", "train_images", "pendulums"),
+    *("images_per_pendulum", "data_seed", "train_data_seed", "seed"),
+)
+_SUMMARY = ("n", "mean", "sd", "ci_low", "ci_high", "oracle", "published", "published_original_law")
+_SEGMENTS = (
+    *("number", "energy_low", "energy_high", "spearman", "density", "population_spearman", "population_density"),
+)
+_OF_TABLE = {"runs": (), "segments": _SEGMENTS, "summary": _SUMMARY}
+_PAPER = {"split": "test", "view": "all", "protocol": "paper", "schedule": "", "train_size": "5120 × 20"}
+
+
+class Nothing(Exception):
+    """No data for a figure; the message says what it would need."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What figures are drawn from: three tables made tidy, the table of runs as given, and what belongs to files."""
+
+    runs: pd.DataFrame
+    segments: pd.DataFrame
+    summary: pd.DataFrame
+    given: pd.DataFrame
+    samples: Mapping[str, Sample]
+    examples: Examples
+    curves: Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One run that a figure shows, its thinned embedding, and words about it."""
+
+    row: pd.Series
+    sample: Sample
+    words: str
+
+
+def tidy(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """A copy with texts (missing: ""), flags (unknown: False) and floats (missing: NaN) where figures read them.
+
+    Adds `train_size` ("5120 × 20", pendulums and images of each). Other columns become numbers.
+    """
+    frame = frame.reset_index(drop=True)
+    wanted = (*_TEXTS, *_FLAGS, *_STATES, *_NUMBERS, *_OF_TABLE[table])
+    frame = frame.reindex(columns=[*frame.columns, *(name for name in wanted if name not in frame)])
+    columns: dict[str, Any] = {}
+    for name, column in frame.items():
+        if name in _TEXTS or name in _STATES:
+            columns[str(name)] = column.astype(object).where(column.notna(), "").astype(object)
+        elif name in _FLAGS:
+            columns[str(name)] = true(column)
+        else:
+            columns[str(name)] = pd.to_numeric(column, errors="coerce").astype(float)
+    sizes = zip(columns["train_pendulums"], columns["train_images"], strict=True)
+    columns["train_size"] = pd.Series([f"{a:.0f} × {b:.0f}" for a, b in sizes], frame.index, object)
+    return pd.DataFrame(columns, frame.index)
+
+
+def true(column: pd.Series) -> "pd.Series[bool]":
+    """Where a flag is certainly set."""
+    return column.astype(str).str.lower().isin(["true", "1", "1.0"])
+
+
+def known(column: pd.Series) -> "pd.Series[bool]":
+    """Where a flag is either set or not."""
+    return column.astype(str).str.lower().isin(["true", "1", "1.0", "false", "0", "0.0"])
+
+
+def own(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> pd.DataFrame:
+    """Usual rows about encoders scored on the variant they were trained on, by outputs and objective."""
+    return frame[frame["usual"] & frame["own"] & _about(frame, variant, dim, objective)]
+
+
+def _about(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> "pd.Series[bool]":
+    asked: pd.Series[bool] = frame["variant"].eq(variant) & frame["dim"].eq(dim) & frame["method"].isin(METHODS)
+    return asked & frame["objective"].eq(objective)
+
+
+def absent(what: str, frame: pd.DataFrame, variants: Sequence[str]) -> Nothing:
+    """That there are no `what`; and, where rows of the variants were passed over, which, and what is needed."""
+    other = frame[frame["variant"].isin(variants) & ~frame["usual"]]
+    if other.empty:
+        return Nothing(f"no {what}")
+    names = list(dict.fromkeys(other["data_words"] + other["train_words"].map(lambda side: side and f" after {side}")))
+    few = "; ".join(names[:3]) + ("; …" if len(names) > 3 else "")
+    return Nothing(f"no {what} in the paper's sizes, times and energies, which it needs; others are not drawn: {few}")
+
+
+def narrow(rows: pd.DataFrame, protocol: str = "paper") -> tuple[pd.DataFrame, Setting, list[str]]:
+    """Rows of one split, view, protocol, schedule and size of training data; the setting; and what departs in it."""
+    setting: dict[str, str] = {}
+    departs: list[str] = []
+    for column, wanted in (_PAPER | {"protocol": protocol}).items():
+        rows = _one(rows, column, wanted, setting, departs)
+        if column == "protocol":  # a recipe is expected to be of the protocol of its data
+            rows = _one(rows, "recipe_protocol", setting["protocol"], setting, departs)
+    return rows, setting, departs
+
+
+def _one(rows: pd.DataFrame, column: str, wanted: str, setting: dict[str, str], departs: list[str]) -> pd.DataFrame:
+    if len(rows) and not rows[column].eq(wanted).any():
+        rank = rows.groupby(column)["method"].agg(["nunique", "size"]).sort_index()
+        wanted = str(rank.sort_values(["nunique", "size"], kind="stable").index[-1])
+        departs.append(_departure(column, wanted))
+    setting[column] = wanted
+    return rows[rows[column].eq(wanted)]
+
+
+def _departure(column: str, value: str) -> str:
+    return {
+        "split": f"images of the {value} split",
+        "view": f"view {value}",
+        "protocol": f"protocol {value or 'unknown'}",
+        "recipe_protocol": f"recipe of the {value} protocol" if value else "recipe unknown",
+        "schedule": value or "the whole schedule",
+        "train_size": f"trained on {value} images",
+    }[column]
+
+
+def like(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """The rows of exactly a setting that `narrow` found."""
+    for column, value in setting.items():
+        rows = rows[rows[column].eq(value)]
+    return rows
+
+
+def points(rows: pd.DataFrame, measures: Sequence[str], *keys: str) -> pd.DataFrame:
+    """Rows of summary.csv to draw: one condition for each method and `keys`, sorted by them.
+
+    Of several conditions (sizes of test splits) the one with most replicates. `asked` is the sampled name of the
+    measure, `measure` the one drawn, `exact` whether that is a population's: for all rows and measures, or none.
+    """
+    names = [name for measure in measures for name in (measure, PRIMARY.get(measure, measure))]
+    rows = rows[rows["measure"].isin(names) & rows["mean"].notna()]
+    most = rows.groupby("condition")["n"].max()
+    ranked = rows.assign(most=rows["condition"].map(most)).sort_values(["most", "condition"], ascending=[False, True])
+    chosen = ranked.drop_duplicates(["method", *keys])["condition"]
+    rows = rows[rows["condition"].isin(chosen)]
+    exact = _exact(rows, measures)
+    parts = [_drawn(rows, measure, exact) for measure in measures]
+    return pd.concat(parts).sort_values([*keys, "method", "asked"], ignore_index=True)
+
+
+def _exact(rows: pd.DataFrame, measures: Sequence[str]) -> bool:
+    """Whether every replicate behind the rows has exact scores of all measures."""
+    counts = rows.pivot_table(index="condition", columns="measure", values="n", aggfunc="max")
+    for measure in measures:
+        sampled, exact = (counts.get(name, pd.Series(0.0, counts.index)).fillna(0.0) for name in _names(measure))
+        if not (exact.ge(sampled).all() and exact.gt(0).any()):
+            return False
+    return True
+
+
+def _names(measure: str) -> tuple[str, str]:
+    return measure, PRIMARY.get(measure, "")
+
+
+def _drawn(rows: pd.DataFrame, measure: str, exact: bool) -> pd.DataFrame:
+    sampled = rows[rows["measure"].eq(measure)].set_index("condition")
+    drawn = rows[rows["measure"].eq(PRIMARY[measure] if exact else measure)]
+    # What the paper printed was sampled, and estimates the same number.
+    printed = {
+        name: drawn[name].fillna(drawn["condition"].map(sampled[name]).astype(float))
+        for name in ("published", "published_original_law")
+    }
+    return drawn.assign(asked=measure, exact=exact, **printed)
+
+
+def every_exact(rows: pd.DataFrame, exact: Sequence[str]) -> bool:
+    """Whether every row has a value in each of the exact columns; False for no rows."""
+    held = all(name in rows and rows[name].notna().all() and rows[name].ne("").all() for name in exact)
+    return held and len(rows) > 0
+
+
+def example(rows: pd.DataFrame, samples: Mapping[str, Sample]) -> Example | None:
+    """The preferred run with a sample that shows something, lowest seeds first; None where there is none."""
+    shown = [digest for digest in rows["digest"] if digest in samples and np.isfinite(samples[digest].values).any()]
+    rows, _, departs = narrow(rows[rows["digest"].isin(shown)])
+    if rows.empty:
+        return None
+    row = rows.sort_values(["method", "train_data_seed", "seed", "digest"]).iloc[0]
+    seed = "" if np.isnan(row["seed"]) else f", seed {row['seed']:.0f}"
+    seed += f" on training data {row['train_data_seed']:.0f}" if row["train_data_seed"] > 0 else ""
+    note = f" (not the paper's full setting: {'; '.join(departs)})" if departs else ""
+    return Example(row, samples[str(row["digest"])], f"{row['label']}{seed}{note}")
+
+
+def score(row: pd.Series, measure: str) -> tuple[str, float, bool]:
+    """A run's score: the name of the measure, its value, and whether it is exact; exact where it can be."""
+    for name, exact in ((PRIMARY.get(measure, measure), True), (measure, False)):
+        value = float(row.get(name, np.nan))
+        if not np.isnan(value):
+            return name, value, exact and name != measure
+    return measure, np.nan, False
