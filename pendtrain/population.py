@@ -29,6 +29,8 @@ FORMAT, FORMAT_VERSION = "pendulum-population", 1
 LABELS = ("visible", "probability", "energy_given_image", "energy_edges", "energy_probability", "energy_moment")
 TOLERANCE = 1e-9
 """Of sums of probability, beyond the mass of the images that were left out."""
+MOST_LEFT_OUT = 1e-6
+"""Far more than images of probability below 1e-12 come to, and far less than a score would show."""
 Columns = dict[str, NDArray[Any]]
 
 
@@ -113,6 +115,8 @@ def _column(file: h5py.File, name: str, dtype: str, shape: tuple[int, ...]) -> h
 
 def _refuse_nonsense(columns: Columns, left_out: float) -> None:
     """Raise ValueError naming the first column that cannot be what it says."""
+    if not 0 <= left_out <= MOST_LEFT_OUT:
+        raise ValueError(f"left_out is {left_out:g}, expected 0 to {MOST_LEFT_OUT:g}")
     for name in LABELS[1:]:
         if not np.isfinite(columns[name]).all():
             raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")

@@ -122,7 +122,7 @@ def check_file(dataset: Dataset, entry: Mapping[str, Any], kind: str) -> Path:
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != entry["sha256"]:
-        raise ValueError(f"{kind} {path} was changed: SHA-256 {found[:12]}…, expected {entry['sha256'][:12]}…")
+        raise ValueError(f"{kind} {path} was changed: SHA-256 {found[:12]}…, expected {str(entry['sha256'])[:12]}…")
     return path
 
 
@@ -252,8 +252,8 @@ def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | D
     return image
 
 
-def plain(name: str) -> str:
+def plain(name: Any) -> str:
     """The name of a file in the manifest, refused where it would leave the dataset's directory."""
-    if name != Path(name).name or name in ("", ".", ".."):
+    if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
         raise ValueError(f"file in the manifest is {name!r}, expected a plain file name")
     return name

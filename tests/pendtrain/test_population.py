@@ -242,6 +242,10 @@ def test_a_population_other_than_the_manifest_says(
     assert "bytes, expected 7" in error(repopulated(bytes=7))
     assert "expected uint8 (7, 32, 32, 3)" in error(repopulated(images=7))
     assert "expected a plain file name" in error(repopulated(file="../population.h5"))
+    assert "expected a plain file name" in error(repopulated(file=7))
+    assert "left_out is 0.5, expected 0 to 1e-06" in error(repopulated(left_out=0.5))
+    assert "left_out is nan" in error(repopulated(left_out=float("nan")))
+    assert "cannot be used: invalid literal" in error(repopulated(images="many"))
     assert "there is no energy_moment" in error(repopulated({"energy_moment": None}))
     directory = repopulated()
     path = directory / "population.h5"
