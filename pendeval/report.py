@@ -128,9 +128,8 @@ def score_file(path: Path) -> Record:
 def _kept_name(record: Record) -> Path:
     """Where a score file goes: beside nothing else, in folders like the run's, names reduced to plain ones."""
     source = PurePosixPath(record.file or record.population_file)
-    parts = [part.lstrip(".") or "_" for part in source.parts if part not in ("/", "embeddings")]
-    stem = parts[-1].removesuffix(source.suffix).removesuffix(scores.ENDING)
-    return Path(*parts[:-1], f"{stem}{scores.ENDING}")
+    folders = [part.lstrip(".") or "_" for part in source.parts[:-1] if part not in ("/", "embeddings")]
+    return Path(*folders, f"{source.stem.lstrip('.') or '_'}{scores.ENDING}")
 
 
 def gather(
@@ -228,11 +227,10 @@ def _once(found: list[Record]) -> list[Record]:
 
 
 def _draw(frames: dict[str, pd.DataFrame], found: Sequence[Record], folder: Path, quiet: bool) -> "Drawn":
-    """Draw the figures; those of an earlier report that no longer apply go. A fault in one is a problem."""
+    """Draw the figures; what was drawn there before and no longer applies goes."""
     from pendeval import figures
 
-    folder.mkdir(exist_ok=True)
-    drawn = figures.draw(
+    return figures.draw(
         frames,
         {one.digest: one.sample for one in found if one.sample is not None},
         folder,
@@ -240,10 +238,6 @@ def _draw(frames: dict[str, pd.DataFrame], found: Sequence[Record], folder: Path
         curves={one.digest: pd.DataFrame(dict(one.curve)) for one in found if one.curve},
         quiet=quiet,
     )
-    current = {path for figure in drawn.figures for path in folder.glob(f"{figure.name}.*")}
-    for path in set(folder.glob("figure-*")) - current:
-        path.unlink(missing_ok=True)
-    return drawn
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
