@@ -28,18 +28,25 @@ def distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.i
     return first.astype(np.int64), which
 
 
-@torch.inference_mode()
 def embed(encoder: Encoder, images: NDArray[np.uint8], device: torch.device, batch: int = 1024) -> NDArray[np.float32]:
-    """Embeddings of images (…, S, S, 3) uint8: float32 (…, d).
+    """Embeddings of images (P, T, S, S, 3) uint8, each different one encoded once: float32 (P, T, d).
 
     The encoder is put into evaluation mode (running BatchNorm statistics), and left in it.
     """
-    encoder.eval()
-    flat = images.reshape(-1, *images.shape[-3:])
+    flat = images.reshape(-1, *images.shape[2:])
     first, which = distinct(flat)
-    pieces: Iterable[NDArray[np.int64]] = np.array_split(first, max(1, -(-len(first) // batch)))
-    parts = [encoder(torch.from_numpy(flat[piece]).to(device)).float().cpu() for piece in pieces]
-    return np.asarray(torch.cat(parts).numpy()[which].reshape(*images.shape[:-3], -1), np.float32)
+    return encode(encoder, flat, first, device, batch)[which].reshape(*images.shape[:2], -1)
+
+
+@torch.inference_mode()
+def encode(
+    encoder: Encoder, images: NDArray[np.uint8], rows: NDArray[np.int64], device: torch.device, batch: int = 1024
+) -> NDArray[np.float32]:
+    """Embeddings of some rows of images (N, S, S, 3) uint8, in the order given: float32 (rows, d)."""
+    encoder.eval()
+    pieces: Iterable[NDArray[np.int64]] = np.array_split(rows, max(1, -(-len(rows) // batch)))
+    parts = [encoder(torch.from_numpy(images[piece]).to(device)).float().cpu() for piece in pieces]
+    return np.asarray(torch.cat(parts).numpy(), np.float32)
 
 
 def embed_run(
@@ -125,12 +132,15 @@ def write_embeddings(
     """Embed a split or the population and write it, with its labels, into the run that `held` describes."""
     if split == "population":
         columns = read_population(dataset)
+        image = columns.pop("image")
+        embedding = encode(encoder, image, np.arange(len(image)), device)
     else:
         columns = read_split(dataset, split, ("image", *LABELS))
-        columns |= embedding_file.examples(columns["image"], columns["energy"], columns["time"])
-    columns = {"embedding": embed(encoder, columns.pop("image"), device), **columns}
+        image = columns.pop("image")
+        columns |= embedding_file.examples(image, columns["energy"], columns["time"])
+        embedding = embed(encoder, image, device)
     attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe)
-    embedding_file.write(embedding_file.path_of(run, dataset, split), columns, attributes)
+    embedding_file.write(embedding_file.path_of(run, dataset, split), {"embedding": embedding, **columns}, attributes)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
