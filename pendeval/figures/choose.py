@@ -173,7 +173,8 @@ def points(rows: pd.DataFrame, measures: Sequence[str], *keys: str) -> pd.DataFr
     chosen = ranked.drop_duplicates(["method", *keys])["condition"]
     rows = rows[rows["condition"].isin(chosen)]
     exact = _exact(rows, measures)
-    parts = [_drawn(rows, measure, exact) for measure in measures]
+    drawn = {measure: PRIMARY[measure] if exact else measure for measure in measures}
+    parts = [rows[rows["measure"].eq(name)].assign(asked=asked, exact=exact) for asked, name in drawn.items()]
     return pd.concat(parts).sort_values([*keys, "method", "asked"], ignore_index=True)
 
 
@@ -189,17 +190,6 @@ def _exact(rows: pd.DataFrame, measures: Sequence[str]) -> bool:
 
 def _names(measure: str) -> tuple[str, str]:
     return measure, PRIMARY.get(measure, "")
-
-
-def _drawn(rows: pd.DataFrame, measure: str, exact: bool) -> pd.DataFrame:
-    sampled = rows[rows["measure"].eq(measure)].set_index("condition")
-    drawn = rows[rows["measure"].eq(PRIMARY[measure] if exact else measure)]
-    # What the paper printed was sampled, and estimates the same number.
-    printed = {
-        name: drawn[name].fillna(drawn["condition"].map(sampled[name]).astype(float))
-        for name in ("published", "published_original_law")
-    }
-    return drawn.assign(asked=measure, exact=exact, **printed)
 
 
 def every_exact(rows: pd.DataFrame, exact: Sequence[str]) -> bool:

@@ -20,10 +20,12 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """The embedding against the energy; the gaps shaded, each band the encoder saw in its colour."""
     rows = choose.own(material.runs, "gaps", 1)
     rows = rows[rows["digest"].isin(list(material.samples))]
+    gaps = material.segments[material.segments["kind"].eq("gap") & material.segments["view"].eq("all")]
+    single = gaps["digest"].value_counts().eq(1)  # as in the paper's figure
     wishes: tuple[Callable[[pd.DataFrame], Any], ...] = (
         lambda some: some["method"].eq("contrastive"),
         _fractured,
-        lambda some: some["level"].isna(),  # bands of its own choice, as the single gap of the paper's figure
+        lambda some: some["digest"].isin(single.index[single]),
         lambda some: some["level"].eq(some["level"].max()),
     )
     for wish in wishes:
@@ -31,10 +33,10 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     shown = choose.example(rows, material.samples)
     if shown is None:
         raise choose.absent("embeddings of runs with gaps and one output", material.runs, ["gaps"])
-    gaps, seen = (bands_of(shown.row, material.segments, kind) for kind in ("gap", "visible"))
+    unseen, seen = (bands_of(shown.row, material.segments, kind) for kind in ("gap", "visible"))
     canvas = canvas_of(6.0, 4.0)
     axes = canvas.add_subplot()
-    for low, high in gaps:
+    for low, high in unseen:
         axes.axvspan(low, high, color="0.92", linewidth=0, zorder=0)
     energy, values = shown.sample.energy, shown.sample.values
     inside = np.zeros(len(energy), bool)
@@ -46,7 +48,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     axes.set(xlabel=ENERGY, ylabel="embedding", xlim=UNIT)
     named = (f"seen in training, {low:.2g} to {high:.2g}" for low, high in seen)
     handles: list[tuple[str, Any]] = [(band, dot(COLOURS[k % len(COLOURS)])) for k, band in enumerate(named)]
-    if gaps:
+    if unseen:
         handles.append(("", Patch(facecolor="0.92", label="gap")))
     legend(canvas, [], *(handles or [("images", dot(_UNSEEN))]))
     broke = "fractured" if _fractured(shown.row.to_frame().T).iloc[0] else "which did not certainly fracture"

@@ -8,6 +8,8 @@ from pendeval.figures import choose, record
 from pendeval.figures.choose import Material
 from pendeval.figures.style import canvas_of, cloud, signed
 
+_GAINS = {"vertical_gain": "cos θ", "horizontal_gain": "sin θ"}
+
 
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """Two outputs of one contrastive run, coloured by cos θ of the blue bob."""
@@ -31,25 +33,31 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
         f"points are images of the split embedded. Vanilla images, one contrastive run: {shown.words}."
         + _gain(material, shown.row)
     )
-    measures = ("vertical_gain", "vertical_r2", "vertical_correlation")
+    measures = (*_GAINS, "vertical_r2", "vertical_correlation")
     return canvas, caption, record.of_runs({"vertical position": shown}, measures)
 
 
 def _gain(material: Material, row: pd.Series) -> str:
-    """The share of cos θ the outputs tell beyond chance, of this run and, where summarised, of all like it."""
-    gain = float(row.get("vertical_gain", np.nan))
-    if np.isnan(gain):
+    """How much the outputs tell beyond chance: of this run and, where summarised, of all like it."""
+    summary = material.summary[material.summary["condition"].eq(row["condition"])]
+    parts = []
+    for measure, what in _GAINS.items():
+        gain = float(row.get(measure, np.nan))
+        if np.isnan(gain):
+            continue
+        parts.append(f"{signed(gain, 3)} of the variance of {what}")
+        for _, mean in summary[summary["measure"].eq(measure) & summary["n"].gt(1)].iterrows():
+            text = (
+                f" (mean of {mean['n']:.0f}: {signed(mean['mean'], 3)}, 95 % interval {signed(mean['ci_low'], 3)} to "
+            )
+            parts[-1] += f"{text}{signed(mean['ci_high'], 3)})"
+    if not parts:
         return ""
-    text = (
-        f" Its gain over random outputs is {signed(gain, 3)}: the share of the variance of cos θ that the outputs "
-        "explain at equal places on the line, less what random outputs would (sampled)"
+    return (
+        f" Beyond what outputs dealt out at random among images of like place on the line would, its outputs explain "
+        f"{' and '.join(parts)} there ({_names(row)}; sampled)."
     )
-    summary = material.summary
-    like = summary[summary["condition"].eq(row["condition"]) & summary["measure"].eq("vertical_gain")]
-    if len(like) and like["n"].iloc[0] > 1:
-        one = like.iloc[0]
-        text += f"; over {one['n']:.0f} replicates {signed(one['mean'], 3)}"
-        text += (
-            f" ({signed(one['ci_low'], 3)} to {signed(one['ci_high'], 3)})" if one["ci_low"] == one["ci_low"] else ""
-        )
-    return f"{text}."
+
+
+def _names(row: pd.Series) -> str:
+    return " and ".join(measure for measure in _GAINS if not np.isnan(float(row.get(measure, np.nan))))
