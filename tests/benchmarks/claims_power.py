@@ -296,7 +296,8 @@ def noise(
         family, levels, "supervised", word, noisy=noisy
     )
     effect = abs(float(difference.mean()))
-    yield from sized(effect, (5, 25), "{} at every level, sd as recorded", sides)
+    words = "{} at every level (size as recorded" + (" on clean images" if not noisy else "") + "), sd as recorded"
+    yield from sized(effect, (5, 25), words, sides)
     yield from spare(5, "0 at the strongest noise, +.1 at all others", sides, 0.1)
 
 
@@ -316,6 +317,7 @@ def local_first(method: str, share: bool) -> Iterator[Truth]:
 
     for name, local, whole in (("paper", 0.15, 0.05), ("none", 0.1, 0.1), ("none", 0.0, 0.0), ("opposite", 0.05, 0.15)):
         words = f"beyond the oracle, local loses up to {local:g} and global {whole:g} (assumed), sd as recorded"
+        words += "; the records show less than .01 of either" if name == "paper" else ""
         yield Truth(name, 5, words, lambda world, a=local, b=whole: draw(world, a, b))
 
 

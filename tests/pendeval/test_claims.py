@@ -333,6 +333,18 @@ def test_all_levels_ahead() -> None:
     assert "--eps-n X --replicates 5 (X: 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.125)" in row["missing"]
 
 
+def test_behind_is_the_mirror_and_growth_is_beyond_vanilla() -> None:
+    for name in ("numerical-strong-global", "numerical-strong-clean-local"):
+        measure = L if name.endswith("local") else G
+        assert verdict(name, both(name, -0.05, measure))["verdict"] == "supported"
+        assert verdict(name, both(name, 0.05, measure))["verdict"] == "contradicted"
+    for name, measure in (("pronounced-numerical-global", G), ("pronounced-numerical-local", L)):
+        for gain, expected in ((0.03, "supported"), (0.01, "contradicted")):
+            drawn = {(m, measure): 0.8 + (gain + WOBBLE[:5] if m == BOTH[0] else 0) for m in BOTH}
+            drawn |= {(f"{m}, vanilla", measure): 0.8 + (0.02 if m == BOTH[0] else 0) for m in BOTH}
+            assert verdict(name, rows(name, drawn))["verdict"] == expected
+
+
 def test_contradicted_by_holm_over_levels() -> None:
     """A level that is certain alone but not among eight that say nothing."""
     rule, wobble = EveryLevel(), WOBBLE[:5]
