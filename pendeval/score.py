@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pendeval.files import Embeddings, PopulationEmbeddings
 from pendeval.measures import bootstrap, density, exact, geometry, regression, spearman
 from pendeval.measures.ambiguity import blank_images
-from pendeval.measures.line import line
+from pendeval.measures.line import empty_arc, line
 from pendeval.measures.population import Population
-from pendeval.measures.registry import MEASURES
+from pendeval.measures.registry import MEASURES, SAMPLED_OF
 
 Float = NDArray[np.float64]
 Bands = Sequence[tuple[float, float]]
@@ -101,6 +101,8 @@ def score(e: Embeddings, oracles: Mapping[str, Scores]) -> Scored:
         scores = _measure(view, _gaps(e))
         row = {"view": name, "line": how, "images": len(view.energy)}
         row |= scores.row | _shape(e, view, some)
+        if how == "angle":
+            row["empty_arc"] = empty_arc(view.values)
         if name == "all":
             row |= _blank(e, view)
         if name in oracles:
@@ -166,7 +168,8 @@ def _missing(row: Mapping[str, Any], sampled: bool, whole: bool) -> dict[str, st
     """Why measures of a row are empty: what each needs. Where a whole file is missing, one measure says so for all."""
     asked = [one for one in MEASURES.values() if (whole if one.exact else sampled)]
     asked += [] if whole else [MEASURES["population_global"]]
-    reasons = {one.name: one.needs for one in asked if row.get(one.name) is None or not np.isfinite(row[one.name])}
+    empty = [one for one in asked if row.get(one.name) is None or not np.isfinite(row[one.name])]
+    reasons = {one.name: MEASURES[SAMPLED_OF[one.name]].needs if one.exact and whole else one.needs for one in empty}
     if not sampled:
         return {"global_spearman": "the embeddings of a split", **reasons}
     if "excess" not in row:

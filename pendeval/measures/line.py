@@ -47,6 +47,16 @@ def cut_angle(embedding: Float) -> Float:
     return np.asarray(np.mod(angle - (ordered[widest] + arcs[widest] / 2), 2 * np.pi))
 
 
+def empty_arc(angle: Float) -> float:
+    """Share of the circle that a line of `cut_angle` (n,) leaves empty between its two ends, in [0, 1].
+
+    Small where energies 0 and 1 are forced close together (paper, App. A.3); a third where they are as near to each
+    other as to the middle, on a circle that is otherwise evenly used.
+    """
+    require(angle=angle)
+    return float(1 - np.ptp(angle) / (2 * np.pi))
+
+
 def spectral(embedding: Float, probability: Float | None = None) -> Float:
     """One-dimensional spectral embedding of points (n, d): float64 (n,), sign and scale without meaning.
 

@@ -134,6 +134,12 @@ _SAMPLED = (
         _SHAPE,
     ),
     _shape(
+        "empty_arc",
+        "Empty arc",
+        "share of the circle left empty between the two ends of the line (cosine similarity, d = 2)",
+        "two outputs trained with cosine similarity",
+    ),
+    _shape(
         "vertical_correlation",
         "Vertical, correlation",
         "largest |correlation| of an output with cos θ, within pendulums",

@@ -19,7 +19,7 @@ from pendeval.measures import bootstrap, geometry, regression
 from pendeval.measures.agreement import rank_agreement
 from pendeval.measures.ambiguity import blank_images
 from pendeval.measures.density import quartile_densities, range_densities, representation_range
-from pendeval.measures.line import MOST_LANDMARKS, cut_angle, line, spectral
+from pendeval.measures.line import MOST_LANDMARKS, cut_angle, empty_arc, line, spectral
 from pendeval.measures.spearman import (
     band_spearmans,
     fractured,
@@ -611,3 +611,15 @@ def test_rank_agreement_against_scipy() -> None:
             assert found[i, j] == pytest.approx(abs(spearmanr(lines[i], lines[j])[0]), abs=1e-9)
     assert found[0, 1] == pytest.approx(1.0)
     assert np.isnan(found[4]).all()
+
+
+def test_empty_arc_of_a_circle() -> None:
+    """Three quarters of a circle leave one quarter; the whole of it next to nothing; one point everything."""
+    turn = np.linspace(0, 1.5 * np.pi, 400)
+    for start in (0.0, 1.0, 3.0):
+        points = np.column_stack([np.cos(turn + start), np.sin(turn + start)])
+        assert empty_arc(cut_angle(points)) == pytest.approx(0.25, abs=1e-9)
+    around = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    points = np.column_stack([np.cos(around), np.sin(around)])
+    assert empty_arc(cut_angle(points)) == pytest.approx(1 / 400, abs=1e-9)
+    assert empty_arc(cut_angle(points[:1])) == 1.0
