@@ -119,8 +119,11 @@ def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         same = unique["condition"].eq(row["condition"])
         for name in SEEDS:
             same &= unique[name].eq(row[name]).fillna(False) | (unique[name].isna() & pd.isna(row[name]))
-        first = str(unique.loc[same, "file"].iloc[0])
-        reason = f"claims to be the same seed of the same condition as {first}, but holds other embeddings; left out"
+        first = unique.loc[same].iloc[0]
+        reason = f"claims to be the same seed of the same condition as {_name(first)}, but holds other embeddings"
+        if first["precision"] != row["precision"]:
+            reason += f" ({row['precision'] or 'unknown precision'}, there {first['precision'] or 'unknown'})"
+        reason += "; left out"
         problems.setdefault(_name(row), Problem(Path(_name(row)), reason))
     return unique[~again].reset_index(drop=True), list(problems.values())
 
