@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from pendgen.variants import Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Variant, label, require
+from pendgen.variants.variant import Range, Variant, require
 
 PROTOCOLS = ("paper", "original")
 SPLITS = ("train", "test")
 MAX_SIZE = 1024
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if self.size == 0:
-            object.__setattr__(self, "size", 100 if isinstance(self.variant, Large) else 32)
+            object.__setattr__(self, "size", self.variant.pixels)
         require(self.protocol in PROTOCOLS, "protocol", self.protocol, " or ".join(PROTOCOLS))
         require(0 <= self.seed < 2**63, "seed", self.seed, "0 to 2^63 - 1")
         require(1 <= self.pendulums <= 10**8, "pendulums", self.pendulums, "1 to 100,000,000")
@@ -83,43 +82,34 @@ class Dataset:
         require(math.isfinite(self.time_gap) and 0 < self.time_gap <= 1e4, "time_gap", self.time_gap, "above 0")
         _require_range("time_range", self.time_range, -1e6, 1e6)
         _require_range("energy_range", self.energy_range, 0.0, 1.0)
-        if self.protocol == "original" and isinstance(self.variant, GraphicalNoise):
-            require(self.variant.eps_g <= 0.5, "eps_g", self.variant.eps_g, "at most 0.5 in the original protocol")
+        self.variant.check(self.protocol)
         require(bool(self.split("train").energy_bands), "energy_range", self.energy_range, "a band no gap swallows")
 
     @property
     def name(self) -> str:
         """Directory name: variant and parameter, then the protocol and the seed where not the default."""
         suffix = "-original" if self.protocol == "original" else ""
-        return label(self.variant, self.protocol) + suffix + (f"-seed-{self.seed}" if self.seed else "")
+        return self.variant.label(self.protocol) + suffix + (f"-seed-{self.seed}" if self.seed else "")
 
     @property
     def gaps(self) -> tuple[Range, ...]:
         """Energy bands left out of the training split; empty but for the gaps variant."""
-        return self.variant.bands if isinstance(self.variant, Gaps) else ()
+        return self.variant.gaps
 
     @property
     def eps_n(self) -> float:
         """Standard deviation of the angle noise, radians."""
-        return self.variant.eps_n if isinstance(self.variant, NumericalNoise) else 0.0
+        return self.variant.angle_noise
 
     @property
     def eps_g(self) -> float:
         """Strength of the graphical noise."""
-        return self.variant.eps_g if isinstance(self.variant, GraphicalNoise) else 0.0
+        return self.variant.pixel_noise
 
     @cached_property
     def geometry(self) -> Geometry:
         """Canvas and window on it; they differ only for cropping."""
-        if not isinstance(self.variant, Cropping):
-            return Geometry(self.size, self.bob_size, self.size)
-        alpha = self.variant.alpha_c
-        if self.protocol == "original":
-            canvas = math.floor(self.size / alpha + 4)
-            start = math.floor((1 - alpha / 2) * canvas - self.size / 2)
-        else:
-            canvas = round(self.size / alpha)
-            start = canvas - self.size
+        canvas, start = self.variant.canvas(self.size, self.protocol)
         return Geometry(canvas, self.bob_size, self.size, (start, start))
 
     def split(self, name: str) -> Split:

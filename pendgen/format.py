@@ -72,7 +72,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pendgen.dataset import SPLITS, Dataset
-from pendgen.variants import parameters
 
 FORMAT = "pendulum-dataset"
 FORMAT_VERSION = 2
@@ -159,7 +158,7 @@ def describe(dataset: Dataset, name: str, container: str) -> dict[str, Any]:
         "content_version": CONTENT_VERSION,
         "name": name,
         "variant": dataset.variant.name,
-        "parameters": parameters(dataset.variant),
+        "parameters": dataset.variant.parameters(),
         "protocol": dataset.protocol,
         "seed": dataset.seed,
         "container": container,

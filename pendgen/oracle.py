@@ -37,7 +37,6 @@ from pendgen.dataset import Dataset, Geometry, Split
 from pendgen.render import positions, visible
 
 Float = NDArray[np.float64]
-Shift = tuple[tuple[int, int], float]
 GOLDEN = (5**0.5 - 1) / 2
 _CHUNKS = 32
 _TINY = 1e-12  # weight of a reachable image that no node hits, relative to the total of 1
@@ -252,7 +251,7 @@ def _disagreement(halves: Float) -> float:
 
 def _view(table: Float, dataset: Dataset, centre: Float, error: float) -> Oracle:
     """From pairs of arcs to pairs of positions as seen in the window, shifts and crops included."""
-    moves = shift_law(dataset.eps_g, dataset.protocol)
+    moves = dataset.variant.shift_law(dataset.protocol)
     place, numbers = view(dataset.geometry, centre, [move for move, _ in moves])
     odds = [chance for _, chance in moves]
     return Oracle(place, dataset.bob_size, *_regroup(table, max(0, int(place.max())) + 1, numbers, odds), error)
@@ -300,13 +299,3 @@ def _regroup(
             np.add.at(layer, (number[:, None], number[None, :]), chance * part)
     with np.errstate(invalid="ignore"):
         return total[1] / total[0], total[0]
-
-
-def shift_law(eps_g: float, protocol: str) -> Sequence[Shift]:
-    """Every (rows, columns) shift of the picture with its probability; see `render.shifts`."""
-    if eps_g == 0.0:
-        return [((0, 0), 1.0)]
-    if protocol == "original":
-        one = 2.0 * eps_g
-        return [((r, c), (one if r else 1 - one) * (one if c else 1 - one)) for r in (0, 1) for c in (0, 1)]
-    return [((0, -1), eps_g / 2), ((0, 0), 1 - eps_g), ((0, 1), eps_g / 2)]

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pendgen import physics
-from pendgen.dataset import Dataset, Geometry, Range
+from pendgen.dataset import Dataset, Geometry
 from pendgen.oracle import GOLDEN, arc_at, arcs, bin_at, blurred, landing, view
+from pendgen.variants.variant import Range
 
 Float = NDArray[np.float64]
 BINS = 140  # twenty to each of the seven segments that scores are taken over

@@ -84,7 +84,7 @@ def test_images_are_distinct_by_their_bytes(name: str) -> None:
 
 def test_edges_of_energy() -> None:
     assert np.array_equal(energy_edges(()), np.linspace(0, 1, 141))
-    gaps = Gaps(0.4).bands
+    gaps = Gaps(0.4).gaps
     edges = energy_edges(gaps)
     assert len(edges) == 145  # two of the six ends fall on one of the 140 equal bins
     assert np.abs(edges[:, None] - np.array(gaps).ravel()).min(axis=0).max() < 1e-9

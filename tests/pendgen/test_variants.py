@@ -1,20 +1,23 @@
 import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from pendgen.dataset import Dataset
 from pendgen.suite import SUITE_NAMES, variants_of
-from pendgen.variants import VARIANTS, Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, create, label
+from pendgen.variants import VARIANTS, Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, Variant, create
 
 
 def test_labels() -> None:
-    assert [label(v) for v in (Vanilla(), Large(), NumericalNoise(0.1), GraphicalNoise(0.25))] == [
+    assert [v.label("paper") for v in (Vanilla(), Large(), NumericalNoise(0.1), GraphicalNoise(0.25))] == [
         *("vanilla", "large", "numerical-noise-0.1", "graphical-noise-0.25")
     ]
-    assert label(Gaps(0.4)) == "gaps-0.4"
-    assert label(Gaps(0.4, 5)) == "gaps-0.4-5-gaps"
-    assert label(Gaps(gap=((0.3, 0.7),))) == "gaps-0.3-to-0.7"
-    assert label(Cropping(0.75)) == "cropping-0.75"
+    assert Gaps(0.4).label("paper") == "gaps-0.4"
+    assert Gaps(0.4, 5).label("paper") == "gaps-0.4-5-gaps"
+    assert Gaps(gap=((0.3, 0.7),)).label("paper") == "gaps-0.3-to-0.7"
+    assert Cropping(0.75).label("paper") == "cropping-0.75"
     assert Dataset(Cropping(0.75), protocol="original", seed=2).name == "cropping-0.75-original-seed-2"
     assert Dataset(create("gaps", "original", alpha_g=0.4), protocol="original").name == "gaps-0.4-original"
 
@@ -101,3 +104,32 @@ def test_suites_hold_every_value_of_the_paper() -> None:
     assert len(set(names)) == len(names)
     assert {name for name in VARIANTS if not any(n.startswith(name) for n in names)} == set()
     assert {"vanilla", "large", "numerical-noise-0.0025", "gaps-0.3-to-0.7", "cropping-0.45"} <= set(names)
+
+
+@dataclass(frozen=True)
+class Corner(Variant):
+    """A seventh variant: the top-left corner of a canvas twice as large, angles off by a little."""
+
+    shake: float
+    name: ClassVar[str] = "corner"
+    pixels: ClassVar[int] = 16
+
+    def canvas(self, size: int, protocol: str) -> tuple[int, int]:  # noqa: ARG002
+        return 2 * size, 0
+
+    @property
+    def angle_noise(self) -> float:
+        return self.shake
+
+
+def test_a_seventh_variant_is_one_class(tmp_path: Path) -> None:
+    """Nothing else asks which variant it is: geometry, noise, oracle, population and labels follow."""
+    from pendgen.build import build
+    from pendgen.format import read_manifest
+
+    dataset = Dataset(Corner(0.05), pendulums=4, images=2)
+    assert (dataset.name, dataset.size, dataset.eps_n, dataset.geometry.canvas) == ("corner-0.05", 16, 0.05, 32)
+    directory, _ = build(dataset, tmp_path, num_shards=1, quiet=True)
+    manifest = read_manifest(directory)
+    assert manifest["parameters"] == {"shake": 0.05}
+    assert manifest["population"]["images"] > 100
