@@ -184,7 +184,7 @@ def test_kill_9_then_the_same_command_gives_the_same_bytes(tmp_path: Path, momen
 
 
 def test_interrupt_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pendgen", "build", "--out", str(tmp_path), "--pendulums", "2000", "--quiet"]
+    command = [sys.executable, "-m", "pendgen", "build", "--out", str(tmp_path), "--pendulums", "20000", "--quiet"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.rglob("*.h5")) and process.poll() is None:
         time.sleep(0.01)
