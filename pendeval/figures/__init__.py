@@ -34,8 +34,8 @@ from pendeval.figures import (
     variants,
     vertical,
 )
-from pendeval.figures.choose import Examples, Material, Nothing, tidy
 from pendeval.figures.files import ENDINGS, rendered, write
+from pendeval.figures.material import Examples, Material, Nothing, tidy
 from pendeval.figures.style import RC
 from pendeval.progress import track
 from pendeval.sample import Sample

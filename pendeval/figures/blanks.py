@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material, Nothing
 from pendeval.figures.style import ENERGY, UNIT, canvas_of, cloud, dot, legend, signed
 
 _SEEN, _BLANK, _WANTED = "#56B4E9", "#D55E00", 0.75
@@ -25,7 +25,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     rows = rows[rows["method"].eq("contrastive")] if rows["method"].eq("contrastive").any() else rows
     shown = choose.example(rows, material.samples)
     if shown is None:
-        raise choose.Nothing("no blank images in the embeddings of runs with cropping")
+        raise Nothing("no blank images in the embeddings of runs with cropping")
     energy, values, gone = shown.sample.energy, shown.sample.values, blank[str(shown.row["digest"])]
     canvas = canvas_of(6.0, 4.0)
     axes = canvas.add_subplot()

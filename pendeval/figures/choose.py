@@ -11,55 +11,17 @@ Exact scores (of the population) stand where every row drawn together has them, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from pendeval.figures.material import Nothing
 from pendeval.measures.registry import PRIMARY
 from pendeval.sample import Sample
 
 METHODS = ("contrastive", "supervised")
-Examples = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.float64]]]
-"""Digest → images (K, S, S, 3) and their energies (K,)."""
 Setting = Mapping[str, str]
-
-_TEXTS = (
-    *("condition", "dataset", "train_dataset", "variant", "train_variant", "protocol", "train_protocol", "split"),
-    *("view", "label", "method", "recipe", "data_words", "train_words", "knob", "train_knob", "objective"),
-    *("schedule", "recipe_protocol", "precision", "measure", "unit", "kind", "file", "digest"),
-)
-_FLAGS = ("own", "usual", "full", "shared_test")
-_STATES = ("fractured", "population_fractured")
-"""True, False, or not known."""
-_NUMBERS = (
-    *("dim", "level", "train_level", "image_size", "train_pendulums", "train_images", "pendulums"),
-    *("images_per_pendulum", "data_seed", "train_data_seed", "seed"),
-)
-_SUMMARY = ("n", "mean", "sd", "ci_low", "ci_high", "oracle", "published", "published_original_law")
-_SEGMENTS = (
-    *("number", "energy_low", "energy_high", "spearman", "density", "population_spearman", "population_density"),
-)
-_OF_TABLE = {"runs": (), "segments": _SEGMENTS, "summary": _SUMMARY}
 _PAPER = {"split": "test", "view": "all", "protocol": "paper", "schedule": "", "train_size": "5120 × 20"}
-
-
-class Nothing(Exception):
-    """No data for a figure; the message says what it would need."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """What figures are drawn from: three tables made tidy, the table of runs as given, and what belongs to files."""
-
-    runs: pd.DataFrame
-    segments: pd.DataFrame
-    summary: pd.DataFrame
-    given: pd.DataFrame
-    samples: Mapping[str, Sample]
-    examples: Examples
-    curves: Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -69,37 +31,6 @@ class Example:
     row: pd.Series
     sample: Sample
     words: str
-
-
-def tidy(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """A copy with texts (missing: ""), flags (unknown: False) and floats (missing: NaN) where figures read them.
-
-    Adds `train_size` ("5120 × 20", pendulums and images of each). Other columns become numbers.
-    """
-    frame = frame.reset_index(drop=True)
-    wanted = (*_TEXTS, *_FLAGS, *_STATES, *_NUMBERS, *_OF_TABLE[table])
-    frame = frame.reindex(columns=[*frame.columns, *(name for name in wanted if name not in frame)])
-    columns: dict[str, Any] = {}
-    for name, column in frame.items():
-        if name in _TEXTS or name in _STATES:
-            columns[str(name)] = column.astype(object).where(column.notna(), "").astype(object)
-        elif name in _FLAGS:
-            columns[str(name)] = true(column)
-        else:
-            columns[str(name)] = pd.to_numeric(column, errors="coerce").astype(float)
-    sizes = zip(columns["train_pendulums"], columns["train_images"], strict=True)
-    columns["train_size"] = pd.Series([f"{a:.0f} × {b:.0f}" for a, b in sizes], frame.index, object)
-    return pd.DataFrame(columns, frame.index)
-
-
-def true(column: pd.Series) -> "pd.Series[bool]":
-    """Where a flag is certainly set."""
-    return column.astype(str).str.lower().isin(["true", "1", "1.0"])
-
-
-def known(column: pd.Series) -> "pd.Series[bool]":
-    """Where a flag is either set or not."""
-    return column.astype(str).str.lower().isin(["true", "1", "1.0", "false", "0", "0.0"])
 
 
 def own(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> pd.DataFrame:
@@ -190,6 +121,12 @@ def _exact(rows: pd.DataFrame, measures: Sequence[str]) -> bool:
 
 def _names(measure: str) -> tuple[str, str]:
     return measure, PRIMARY.get(measure, "")
+
+
+def encoder(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Which rows are of one encoder, scored on several test splits: equal texts; rows without seeds stand alone."""
+    names = rows["condition"] + " " + rows["train_data_seed"].astype(str) + " " + rows["seed"].astype(str)
+    return names.where(rows["seed"].notna() & rows["train_data_seed"].notna(), rows["digest"])
 
 
 def every_exact(rows: pd.DataFrame, exact: Sequence[str]) -> bool:

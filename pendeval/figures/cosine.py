@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material
 from pendeval.figures.style import ENERGY, UNIT, canvas_of, cloud
 
 OBJECTIVE = "similarity cosine"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
 from pendeval.figures import choose, record
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material, known, true
 from pendeval.figures.style import COLOURS, ENERGY, UNIT, canvas_of, cloud, dot, legend
 from pendeval.measures.registry import PRIMARY
 
@@ -63,7 +63,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
 def _fractured(rows: pd.DataFrame) -> "pd.Series[bool]":
     """By exact scores where a run has them."""
     exact = rows[PRIMARY["fractured"]]
-    return choose.true(exact).where(choose.known(exact), choose.true(rows["fractured"]))
+    return true(exact).where(known(exact), true(rows["fractured"]))
 
 
 def bands_of(row: pd.Series, segments: pd.DataFrame, kind: str) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import METHODS, Material, Nothing
+from pendeval.figures.material import Material, Nothing, known, tidy, true
 from pendeval.figures.style import METHOD, ORACLE, canvas_of, legend, oracle_curve, series
 from pendeval.measures.registry import PRIMARY
 from pendeval.tables.summary import summarise
@@ -38,22 +38,20 @@ def draw_unfractured(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     runs, _, departs = choose.narrow(runs[runs["level"].notna()])
     if runs.empty:
         raise choose.absent(_WHAT, material.runs, ["gaps"])
-    exact = choose.known(runs[PRIMARY["fractured"]]).all()
-    broken = choose.true(runs[PRIMARY["fractured"] if exact else "fractured"])
+    exact = known(runs[PRIMARY["fractured"]]).all()
+    encoder = choose.encoder(runs)
+    broken = true(runs[PRIMARY["fractured"] if exact else "fractured"]).groupby(encoder).transform("any")
     whole = material.given.loc[runs.index[~broken]]
-    points = choose.points(choose.tidy(summarise(whole), "summary"), list(MEASURES), "level")
+    each = runs.assign(broken=broken)[~encoder.duplicated()]
+    points = choose.points(tidy(summarise(whole), "summary"), list(MEASURES), "level")
     if points.empty:
-        raise Nothing(f"no whole runs to show: {int(broken.sum())} of {len(runs)} with gaps fractured")
-    left = " and ".join(f"{int((broken & runs['method'].eq(m)).sum())} {m}" for m in METHODS if _any(runs, m))
+        raise Nothing(f"no whole runs to show: {each['broken'].sum()} of {len(each)} with gaps fractured")
+    left = " and ".join(f"{n} {method}" for method, n in each.groupby("method")["broken"].sum().items())
     caption = (
-        f"{_caption(points, departs, material)} Of {len(runs)} runs, those that "
+        f"{_caption(points, departs, material)} Of {len(each)} runs, those that "
         f"{'fractured by exact' if exact else 'certainly fractured by sampled'} scores are left out: {left}."
     )
     return _panels(points), caption, record.of_points({"unfractured runs": points})
-
-
-def _any(rows: pd.DataFrame, method: str) -> bool:
-    return bool(rows["method"].eq(method).any())
 
 
 def _panels(points: pd.DataFrame) -> Canvas:
@@ -83,5 +81,5 @@ def _caption(points: pd.DataFrame, departs: Sequence[str], material: Material) -
         + words.basis({"all": bool(points["exact"].all())})
         + f" {words.BARS} The vertical axes do not begin at zero."
         + words.precision(material.runs, points["condition"])
-        + words.departures(departs)
+        + words.departures({"": departs})
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pendeval.figures import choose, record
-from pendeval.figures.choose import Examples, Material
+from pendeval.figures.material import Examples, Material
 from pendeval.figures.style import canvas_of, picture
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material
 from pendeval.figures.style import METHOD, ORACLE, PRINTED, PRINTED_ELSEWHERE, Legend, canvas_of, legend, series
 
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
@@ -18,7 +18,7 @@ _LAWS = {"paper": "", "original": ", original law"}
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """A column a variant and protocol, each with the oracle of its own law."""
     panels: dict[str, pd.DataFrame] = {}
-    departs: list[str] = []
+    departs: dict[str, list[str]] = {}
     for variant, size in _SIZES.items():
         for protocol, law in _LAWS.items():
             rows = choose.own(material.summary, variant, 1)
@@ -26,7 +26,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
             rows = choose.points(rows, list(MEASURES))
             if len(rows):
                 panels[size + law] = rows
-                departs += [f"{size}{law}: {note}" for note in notes]
+                departs[size + law] = notes
     if not panels:
         what = "scored runs on vanilla or large images with one output"
         raise choose.absent(what, material.summary, list(_SIZES))
@@ -69,7 +69,9 @@ def _others(every: pd.DataFrame) -> list[Legend]:
     return [entry for column, entry in held.items() if every[column].notna().any()]
 
 
-def _caption(every: pd.DataFrame, panels: dict[str, pd.DataFrame], departs: list[str], material: Material) -> str:
+def _caption(
+    every: pd.DataFrame, panels: dict[str, pd.DataFrame], departs: dict[str, list[str]], material: Material
+) -> str:
     caption = (
         "Global and local Spearman's ρ of one output with the energy, mean over "
         f"{words.counted(every)}, beside the score of the oracle E[energy | image] under the same law. "

@@ -4,19 +4,21 @@ The paper does not say which test images its curves are of, and who is ahead und
 readings are drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
+from matplotlib.gridspec import GridSpec
 
 from pendeval.conditions import KNOBS, SYMBOLS
-from pendeval.figures import choose, record, words
-from pendeval.figures.choose import METHODS, Example, Material, Setting
-from pendeval.figures.style import ENERGY, METHOD, ORACLE, Legend, canvas_of, cloud, legend, oracle_curve, series, some
+from pendeval.figures import choose, record, strips, words
+from pendeval.figures.choose import METHODS
+from pendeval.figures.material import Material
+from pendeval.figures.strips import Strips
+from pendeval.figures.style import ENERGY, METHOD, ORACLE, Legend, canvas_of, legend, oracle_curve, series
 
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 _KINDS = ("numerical-noise", "graphical-noise")
@@ -35,7 +37,7 @@ class _Reading:
     """levels above 0, scored"""
     base: pd.DataFrame
     """trained and scored without noise"""
-    strips: dict[float, Example] = field(default_factory=dict)
+    strips: Strips = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -50,19 +52,18 @@ class _Reading:
 
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """Two columns for each kind of noise: the readings; below, a strip of points for each level."""
-    kinds, departs = [], []
+    columns, departs = list[_Reading](), {}
     for variant in _KINDS:
         readings, notes = _readings(material, variant)
-        departs += [f"{variant}: {note}" for note in notes]
         if readings:
-            kinds.append(readings)
-    if not kinds:
+            columns += readings
+            departs[readings[0].kind] = notes
+    if not columns:
         what = "scored runs with numerical or graphical noise and one output"
         raise choose.absent(what, material.summary, list(_KINDS))
-    columns = [reading for readings in kinds for reading in readings]
-    strips = any(readings[0].strips for readings in kinds)
-    canvas = canvas_of(1.2 + 2.0 * max(2, len(columns)), 5.2 + 3.9 * strips)
-    grid = canvas.add_gridspec(2 + strips, len(columns), height_ratios=[1.0, 1.0, 1.5][: 2 + strips])
+    bottom = any(reading.strips for reading in columns)
+    canvas = canvas_of(1.2 + 2.0 * max(2, len(columns)), 5.2 + 3.9 * bottom)
+    grid = canvas.add_gridspec(2 + bottom, len(columns), height_ratios=[1.0, 1.0, 1.5][: 2 + bottom])
     for place, reading in enumerate(columns):
         for line, (measure, label) in enumerate(MEASURES.items()):
             axes = canvas.add_subplot(grid[line, place])
@@ -71,10 +72,10 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
             if not line:
                 kind = "exact" if reading.rows["exact"].all() else "sampled"
                 axes.set_title(f"{reading.title}\n({kind})")
-    if strips:
-        _all_strips(canvas, grid, kinds)
+    if bottom:
+        _draw_strips(canvas, grid, columns)
     legend(canvas, _every(columns)["method"], *_others(columns))
-    return canvas, _caption(columns, strips, departs, material), _record(columns)
+    return canvas, _caption(columns, bottom, departs, material), _record(columns)
 
 
 def _readings(material: Material, variant: str) -> tuple[list[_Reading], list[str]]:
@@ -95,21 +96,8 @@ def _readings(material: Material, variant: str) -> tuple[list[_Reading], list[st
         if len(mine):
             readings.append(_Reading(variant.replace("-", " "), name, symbol, mine, both[both["level"].eq(0)]))
     if readings:
-        readings[0].strips = _strips(material, variant, setting)
+        readings[0].strips = strips.examples(material, variant, setting)
     return readings, departs
-
-
-def _strips(material: Material, variant: str, setting: Setting) -> dict[float, Example]:
-    """A contrastive run for each level, and one without noise where there are any with."""
-    found = {}
-    for kind in ("vanilla", variant):
-        rows = choose.like(choose.own(material.runs, kind, 1), setting)
-        rows = rows[rows["method"].eq("contrastive")]
-        for level in sorted(rows["level"].dropna().unique()):
-            shown = choose.example(rows[rows["level"].eq(level)], material.samples)
-            if shown:
-                found[float(level)] = shown
-    return found if any(found) else {}
 
 
 def _curves(axes: Axes, reading: _Reading, measure: str) -> None:
@@ -138,33 +126,15 @@ def _apart(levels: Sequence[float]) -> list[float]:
     return chosen
 
 
-def _all_strips(canvas: Canvas, grid: "object", kinds: list[list[_Reading]]) -> None:
-    start, shown, below = 0, None, []
-    for readings in kinds:
-        end = start + len(readings)
-        if readings[0].strips:
-            axes = canvas.add_subplot(grid[2, start:end])  # type: ignore[index]
-            shown = _draw_strips(axes, readings[0])
-            below.append(axes)
-        start = end
-    if shown is not None:
-        canvas.colorbar(shown, ax=below, label=ENERGY, location="bottom", shrink=0.5, aspect=30)
-
-
-def _draw_strips(axes: Axes, reading: _Reading) -> PathCollection:
-    """A strip per level, the least noise on top, turned so that it rises with energy and moved to median zero."""
-    jitter, levels = np.random.default_rng(5), sorted(reading.strips)
-    for place, level in enumerate(levels):
-        sample = reading.strips[level].sample
-        few = some(len(sample.energy), 3000)
-        energy, values = sample.energy[few], sample.values[few]
-        sign = -1.0 if np.sum((energy - energy.mean()) * (values - values.mean())) < 0 else 1.0
-        spread = place + jitter.uniform(-0.3, 0.3, len(few))
-        shown = cloud(axes, sign * (values - np.median(values)), spread, energy, size=0.7)
-    axes.set(yticks=range(len(levels)), yticklabels=[f"{level:g}" for level in levels])
-    axes.set(xlabel="embedding, median at zero", ylabel=f"noise level {reading.symbol}")
-    axes.set_ylim(len(levels) - 0.4, -0.6)
-    return shown
+def _draw_strips(canvas: Canvas, grid: GridSpec, columns: Sequence[_Reading]) -> None:
+    """The strips of each kind of noise below all columns of that kind; the first of them holds them."""
+    below = []
+    for first, reading in enumerate(columns):
+        if reading.strips:
+            wide = sum(other.kind == reading.kind for other in columns)
+            below.append(canvas.add_subplot(grid[2, first : first + wide]))
+            shown = strips.draw(below[-1], reading.strips, reading.symbol)
+    canvas.colorbar(shown, ax=below, label=ENERGY, location="bottom", shrink=0.5, aspect=30)
 
 
 def _every(columns: Sequence[_Reading]) -> pd.DataFrame:
@@ -183,7 +153,9 @@ def _record(columns: Sequence[_Reading]) -> pd.DataFrame:
     return record.of_points(panels)
 
 
-def _caption(columns: Sequence[_Reading], strips: bool, departs: Sequence[str], material: Material) -> str:
+def _caption(
+    columns: Sequence[_Reading], strips_there: bool, departs: Mapping[str, Sequence[str]], material: Material
+) -> str:
     every = _every(columns)
     bottom = (
         " Bottom: the contrastive representation of one run per noise level, on its own test images, turned so that it "
@@ -195,7 +167,7 @@ def _caption(columns: Sequence[_Reading], strips: bool, departs: Sequence[str], 
         "scored: test images as noisy as the training images, and clean ones. Dotted: the oracle on the images scored; "
         "horizontal lines: trained and scored without noise. "
         + words.basis({reading.name: bool(reading.rows["exact"].all()) for reading in columns})
-        + f" {words.BARS}{bottom if strips else ''}"
+        + f" {words.BARS}{bottom if strips_there else ''}"
         + words.precision(material.runs, every["condition"])
         + words.departures(departs)
     )

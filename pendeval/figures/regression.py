@@ -1,13 +1,13 @@
 """Fig. 17: the error of a forest from the outputs to the energy, and of the best rising curve, which feels more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material
 from pendeval.figures.style import (
     METHOD,
     ORACLE,
@@ -25,11 +25,11 @@ _DIMS = (1, 2, 3)
 
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """The forest from zero and close up; the monotone error where there is one."""
-    parts, departs = [], []
+    parts, departs = [], dict[str, list[str]]()
     for dim in _DIMS:
         rows, _, notes = choose.narrow(choose.own(material.summary, "vanilla", dim))
         parts.append(rows)
-        departs += notes
+        departs |= {f"d = {dim}": notes} if len(rows) else {}
     rows = pd.concat(parts)
     forest, monotone = (choose.points(rows, [measure], "dim") for measure in ("forest_rmse", "monotone_rmse"))
     if forest.empty and monotone.empty:
@@ -81,7 +81,9 @@ def _others(forest: pd.DataFrame, every: pd.DataFrame) -> list[Legend]:
     return found
 
 
-def _caption(forest: pd.DataFrame, monotone: pd.DataFrame, departs: Sequence[str], material: Material) -> str:
+def _caption(
+    forest: pd.DataFrame, monotone: pd.DataFrame, departs: Mapping[str, Sequence[str]], material: Material
+) -> str:
     every = pd.concat([part for part in (forest, monotone) if len(part)])
     caption = (
         "Error of the energy told from the outputs, by their number d, vanilla images, mean over "

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import Example, Material
+from pendeval.figures.choose import Example
+from pendeval.figures.material import Material
 from pendeval.figures.style import ENERGY, ENERGY_MAP, UNIT, area, canvas_of, cloud, some
 from pendeval.sample import Sample
 

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record, words
-from pendeval.figures.choose import METHODS, Material, Nothing
+from pendeval.figures.choose import METHODS
+from pendeval.figures.material import Material, Nothing
 from pendeval.figures.style import METHOD, canvas_of, legend
 from pendeval.measures.registry import PRIMARY
 
@@ -30,7 +31,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
         f"Sampled against exact scores of {len(splits)} encoder{'s' if len(splits) > 1 else ''}, each scored on "
         f"{_between(splits)} test splits of the same law and other data seeds. Largest less smallest score of one "
         f"encoder, at most: {_spread(rows, 'global_spearman')} (global), {_spread(rows, 'local_spearman')} (local)."
-        + words.departures(departs)
+        + words.departures({"": departs})
     )
     names = [name for measure in MEASURES for name in (measure, PRIMARY[measure])]
     return canvas, caption, record.typed(rows.reindex(columns=[*_COLUMNS, *names]))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pendeval.conditions import PAPER_RECIPE
 from pendeval.figures import record
-from pendeval.figures.choose import METHODS, Material, Nothing
+from pendeval.figures.choose import METHODS
+from pendeval.figures.material import Material, Nothing
 from pendeval.figures.style import COLOURS, Legend, canvas_of, legend
 
 Line = NDArray[np.float64]

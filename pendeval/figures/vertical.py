@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import choose, record
-from pendeval.figures.choose import Material
+from pendeval.figures.material import Material
 from pendeval.figures.style import canvas_of, cloud, signed
 
 _GAINS = {"vertical_gain": "cos θ", "horizontal_gain": "sin θ"}

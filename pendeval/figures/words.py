@@ -41,10 +41,14 @@ def precision(runs: pd.DataFrame, conditions: Iterable[str]) -> str:
     return f" Trained in {' and '.join(found)}{' (mixed)' if len(found) > 1 else ''}." if found else ""
 
 
-def departures(departs: Iterable[str]) -> str:
-    """A sentence on what is not of the preferred kind, or nothing."""
-    unique = list(dict.fromkeys(departs))
-    return f" Not the paper's full setting: {'; '.join(unique)}." if unique else ""
+def departures(departs: Mapping[str, Sequence[str]]) -> str:
+    """A sentence on what is not of the preferred kind in each part of the figure, or nothing; what all share, once."""
+    notes = list(dict.fromkeys(note for part in departs.values() for note in part))
+    texts = []
+    for note in notes:
+        parts = [name for name, part in departs.items() if note in part]
+        texts.append(note if len(parts) == len(departs) else f"{note} ({_listed(parts)})")
+    return f" Not the paper's full setting: {'; '.join(texts)}." if texts else ""
 
 
 def title(shown: Example, measure: str = "global_spearman") -> str:

@@ -769,11 +769,16 @@ def test_full_recipe_first_then_others_by_name(
     only("3")
     world = World(40)
     world.add(schedule="epochs 20", global_spearman=0.98, local_spearman=0.7)
-    assert "Not the paper's full setting: vanilla, 32 px: epochs 20." in world.draw(tmp_path).figures[0].caption
+    assert "Not the paper's full setting: epochs 20." in world.draw(tmp_path).figures[0].caption
     world.add(train_pendulums=256, global_spearman=0.97, local_spearman=0.6)
-    assert "vanilla, 32 px: trained on 256 × 20 images." in world.draw(tmp_path).figures[0].caption
+    assert "Not the paper's full setting: trained on 256 × 20 images." in world.draw(tmp_path).figures[0].caption
     plotted.clear()
     world.add(global_spearman=0.99, local_spearman=0.8)
+    world.add("large", schedule="epochs 20", global_spearman=0.98, local_spearman=0.7)
+    caption = world.draw(tmp_path).figures[0].caption
+    assert caption.endswith("Not the paper's full setting: epochs 20 (large, 100 px).")
+    world.runs.pop()
+    plotted.clear()
     assert "full setting" not in world.draw(tmp_path).figures[0].caption
     assert [c["y"].tolist() for c in by_label(plotted, "global")] == [[pytest.approx(0.99 + EXACT_AHEAD)]]
 
@@ -892,6 +897,9 @@ def test_density_of_the_population_where_every_segment_has_it(tmp_path: Path, on
     world = World(20)
     for seed in (0, 1):
         world.add(seed=seed)
+    other = dict(world.runs[1]) | {"data_seed": 7, "digest": "other", "embedding_digest": "other"}  # another test split
+    world.runs.append(other)
+    world.segments += [band | {"digest": "other"} for band in world.segments[:7]]
     copy = dict(world.runs[0]) | {"digest": "copy", "file": "copy.h5"}  # of the same embeddings: no further run
     world.runs.append(copy)
     world.segments += [band | {"digest": "copy"} for band in world.segments[:7]]
