@@ -24,6 +24,7 @@ from pendeval.scores import Record, read_scores
 if TYPE_CHECKING:
     from pendeval.figures import Drawn
 
+_CURVE = {"step", "epoch", "loss"}  # what a figure of it needs
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
 
 
@@ -235,7 +236,7 @@ def _draw(frames: dict[str, pd.DataFrame], found: Sequence[Record], folder: Path
         {one.digest: one.sample for one in found if one.sample is not None},
         folder,
         examples={one.digest: one.examples for one in found if one.examples is not None},
-        curves={one.digest: pd.DataFrame(dict(one.curve)) for one in found if one.curve},
+        curves={one.digest: pd.DataFrame(dict(one.curve)) for one in found if one.curve.keys() >= _CURVE},
         quiet=quiet,
     )
 

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.attributes import checked, clean
+from pendeval.attributes import SETTINGS, checked, clean
 from pendeval.conditions import canonical, condition_of
 from pendeval.packing import (
     Examples,
@@ -145,7 +145,7 @@ def unpack(content: bytes) -> Record:
             raise ValueError(
                 f"checksum is {checksum[:12]}…, but the file says {str(stated)[:12]}…: it was edited or damaged"
             )
-        settings = checked(held["settings"])
+        settings = checked({name: value for name, value in held["settings"].items() if name in SETTINGS})
         sample = None if held.get("sample") is None else unpacked_sample(held["sample"])
         population, every = _population(held.get("population"))
         dims = {one.shape[1] for one in (population, None if sample is None else sample.embedding) if one is not None}
@@ -233,7 +233,7 @@ def _checksum(held: Mapping[str, Any]) -> str:
 def _population(held: Mapping[str, Any] | None) -> tuple[NDArray[np.float32] | None, int]:
     if held is None:
         return None, 1
-    embedding, every = unpacked(held["embedding"]).astype(np.float32), held["every"]
+    embedding, every = unpacked("embedding", held["embedding"]).astype(np.float32), held["every"]
     if embedding.ndim != 2 or not embedding.size or not isinstance(every, int) or every < 1:
         raise ValueError(
             clean(f"population has shape {embedding.shape}, every {every!r}: not (U, d), every n-th of it")
@@ -278,11 +278,18 @@ def _row(held: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "vertical_correlations":
             good = isinstance(cell, list) and all(one is None or is_number(one) for one in cell)
         else:
-            good = texts if name in _WORDS else value is None or (is_number(cell) and abs(cell) < 1e300)
+            good = texts if name in _WORDS else value is None or is_number(cell)
         if not good:
             raise ValueError(clean(f"{name} is {value!r}, expected {'text' if name in _WORDS else 'a number'}"))
-        row[str(name)] = cell
+        row[clean(name)] = _cleaned(cell)
     return row
+
+
+def _cleaned(cell: Any) -> Any:
+    """A cell whose texts UTF-8 can write."""
+    if isinstance(cell, dict):
+        return {clean(name): clean(why) for name, why in cell.items()}
+    return clean(cell) if isinstance(cell, str) else cell
 
 
 def _curve(held: Mapping[str, Any]) -> dict[str, list[float]]:

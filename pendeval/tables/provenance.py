@@ -10,7 +10,7 @@ import pandas as pd
 
 from pendeval.attributes import clean
 from pendeval.files import read_run, shown
-from pendeval.scores import Record
+from pendeval.scores import Record, facts
 
 PROVENANCE: dict[str, str] = {
     "run": "the run's directory, below the folder that was scored",
@@ -42,7 +42,7 @@ def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame
             try:
                 held = read_run(path)
                 if held["status"] != "complete":
-                    rows[name, *path.parts] = _row(_flat(held) | {"run": name})
+                    rows[name, *path.parts] = _row(facts(_flat(held) | {"run": name}))
             except (ValueError, KeyError, AttributeError, TypeError):
                 rows[name, *path.parts] = {"status": "unreadable", "run": name}
     table = sorted(rows.values(), key=lambda row: (str(row.get("run")), str(row.get("seed"))))
@@ -61,7 +61,5 @@ def _row(held: Mapping[str, Any]) -> dict[str, Any]:
     recipe = held.get("recipe")
     row = {name: held.get(name) for name in PROVENANCE if name in held}
     row |= {"recipe": json.dumps(recipe), "packages": json.dumps(held.get("packages", {}))}
-    row["seed"] = recipe.get("seed") if isinstance(recipe, Mapping) else None
-    seconds = held.get("train_seconds")
-    row["train_seconds"] = float(seconds) if isinstance(seconds, (int, float)) and 0 <= seconds < 1e12 else np.nan
-    return row
+    seed = recipe.get("seed") if isinstance(recipe, Mapping) else None
+    return row | {"seed": seed if isinstance(seed, int) else None, "train_seconds": held.get("train_seconds", np.nan)}

@@ -23,6 +23,7 @@ from PIL import Image
 from pendeval import scores
 from pendeval.cache import scored
 from pendeval.files import Embeddings, Source, pair_up
+from pendeval.packing import packed
 from pendeval.report import keep, report
 from pendeval.sample import Sample, thin
 from pendeval.scores import Record, pack, read_scores, thin_curve, thin_examples, thin_population, unpack
@@ -258,11 +259,6 @@ def png(width: int, height: int, body: bytes = b"") -> str:
     return base64.b64encode(content).decode()
 
 
-def array(column: NDArray[Any], **parts: Any) -> dict[str, Any]:
-    data = base64.b64encode(np.ascontiguousarray(column).tobytes()).decode()
-    return {"dtype": column.dtype.str, "shape": list(column.shape), "scale": 1.0, "data": data} | parts
-
-
 FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no views": (change("views", to=[]), "views are [], expected all"),
     "odd views": (change("views", 0, "view", to="none"), "views are ['none', 'visible'], expected all"),
@@ -291,28 +287,37 @@ FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "short curve": (change("curve", "loss", to=[0.5]), "the curve has 6 columns of [1, 20] rows"),
     "long curve": (change("curve", to={"loss": [0.5] * 101}), "the curve has 1 columns of [101] rows"),
     "curve of text": (change("curve", "loss", to=["x"] * 20), "the curve holds other things than numbers"),
-    "short sample": (change("sample", "energy", to=array(np.zeros(3, "<u2"))), "of the sample has shape"),
+    "short sample": (change("sample", "energy", to=packed("energy", np.zeros(3))), "of the sample has shape"),
     "deep sample": (
-        change("sample", "values", to=array(np.zeros((80, 1, 1), "<f4"))),
+        change("sample", "values", to=packed("values", np.zeros((80, 1, 1)))),
         "values of the sample has shape",
     ),
     "empty sample": (
-        change("sample", to={name: array(np.zeros(0, "<f4")) for name in ("energy", "values")}),
+        change("sample", to={name: packed(name, np.zeros(0)) for name in ("energy", "values")}),
         "of the sample has shape (0,",
     ),
     "no sample": (change("sample", to={}), "not a score file:"),
-    "odd type": (change("sample", "values", "dtype", to="<f8"), "array has dtype '<f8'"),
-    "objects": (change("sample", "values", "dtype", to="|O"), "array has dtype '|O'"),
+    "odd type": (
+        change("sample", "values", "dtype", to="<f8"),
+        "values has dtype and scale ('<f8', 1.0), expected ('<f4', 1.0)",
+    ),
+    "objects": (change("sample", "values", "dtype", to="|O"), "values has dtype and scale ('|O', 1.0)"),
     "odd shape": (change("sample", "values", "shape", to=[10**9]), "cannot reshape array"),
-    "negative shape": (change("sample", "values", "shape", to=[-1]), "an array has shape [-1]"),
-    "shape of text": (change("sample", "values", "shape", to="80"), "an array has shape '80'"),
-    "odd scale": (change("sample", "values", "scale", to=1e299), "an array holds NaN, infinity or more than float32"),
-    "no scale": (change("sample", "values", "scale", to="x"), "an array holds NaN, infinity or more"),
-    "NaN": (change("sample", "values", to=array(np.full(80, np.nan, "<f4"))), "an array holds NaN, infinity or more"),
+    "negative shape": (change("sample", "values", "shape", to=[-1]), "values has shape [-1]"),
+    "shape of text": (change("sample", "values", "shape", to="80"), "values has shape '80'"),
+    "odd scale": (change("sample", "values", "scale", to=1e299), "values has dtype and scale ('<f4', 1e+299)"),
+    "no scale": (change("sample", "values", "scale", to="x"), "values has dtype and scale ('<f4', 'x')"),
+    "NaN": (change("sample", "values", to=packed("values", np.full(80, np.nan))), "values holds NaN"),
     "no base64": (change("sample", "values", "data", to="!"), ""),
     "odd bytes": (change("sample", "values", "data", to="AAAA"), "buffer size must be a multiple"),
-    "other outputs": (change("population", "embedding", to=array(np.zeros((9, 2), "<f4"))), "have [1, 2] outputs"),
-    "flat population": (change("population", "embedding", to=array(np.zeros(9, "<f4"))), "population has shape (9,)"),
+    "other outputs": (
+        change("population", "embedding", to=packed("embedding", np.zeros((9, 2)))),
+        "have [1, 2] outputs",
+    ),
+    "flat population": (
+        change("population", "embedding", to=packed("embedding", np.zeros(9))),
+        "population has shape (9,)",
+    ),
     "every zeroth": (change("population", "every", to=0), "every 0: not (U, d)"),
     "no picture": (change("examples", "png", to="AAAA"), "examples are no picture"),
     "a huge picture": (
@@ -355,6 +360,42 @@ def test_unknown_cells_and_facts_do_no_harm(record: Record) -> None:
     found = unpack(sealed(held))
     assert found.views[0]["a_new_measure"] == 0.5
     assert not {"run", "train_seconds", "home", "recipe"} & set(found.provenance)
+
+
+ODD = (
+    *(None, True, -1, 0, 3, 2**70, 1e99, float("nan"), "", "x", "\ud800", "\x1b[2J", [], {}, [1], {"a": 1}),
+    *("all", "visible", "[]", "{}", "[[0.1, 0.2]]", "a" * 64, "population", "original", '{"eps_n": 0.1}'),
+)
+
+
+def places(held: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in nested objects and short lists."""
+    inner = held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ()
+    return [place for key, value in list(inner)[:60] for place in ((*above, key), *places(value, (*above, key)))]
+
+
+def test_no_forged_file_costs_the_others(tmp_path: Path, write_run: Write) -> None:
+    """Something somewhere is put out of place, with a checksum that fits: a problem, or a row like others."""
+    write_run(0, variant="cropping", parameters={"alpha_c": 0.6}, blank=0.3, population=True, examples=2, **SMALL)
+    write_run(0, variant="gaps", parameters={"alpha_g": 0.4}, population=True, **SMALL)
+    write_run(0, version=1, **SMALL)
+    kept, _ = keep([tmp_path / "runs"], tmp_path / "kept", tmp_path / "cache", quiet=True)
+    draw = np.random.default_rng(0)
+    for k in range(120):
+        held = parts(kept[k % 3].read_bytes())
+        recipe = json.loads(held["settings"]["train_recipe"]) | {"seed": k}
+        held["settings"] |= {"train_seed": k, "train_recipe": json.dumps(recipe)}
+        held |= {"digest": f"{k:064x}", "embedding_digest": f"{k:064x}", "file": f"{k}.h5"}
+        part = draw.choice(["views", "bands", "settings", "provenance", "curve", "sample", "scored_by"])
+        where = places(held[part], (part,))
+        change(*where[draw.integers(len(where))], to=ODD[draw.integers(len(ODD))])(held)
+        (tmp_path / "kept" / f"{k}{scores.ENDING}").write_bytes(sealed(held))
+    made = report([tmp_path / "kept"], tmp_path / "out", csv_only=True, quiet=True)
+    assert made.frames["runs"]["file"].str.startswith("vanilla/").any()
+    assert 20 < len(made.problems) < 120
+    assert len(made.frames["runs"]["file"].unique()) + len(made.problems) >= 120
+    assert not any("\n" in problem.reason or "\x1b" in problem.reason for problem in made.problems)
+    keep([tmp_path / "kept"], tmp_path / "again", tmp_path / "cache", quiet=True)
 
 
 @pytest.mark.parametrize(
