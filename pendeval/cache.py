@@ -7,9 +7,7 @@ The oracle's sampled scores depend on the data alone and are kept for all encode
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
@@ -36,6 +34,7 @@ from pendeval.files import (
 from pendeval.sample import thin
 from pendeval.score import Scores, merge, score, score_oracle, score_population
 from pendeval.scores import Record, facts, pack, plain_json, thin_curve, thin_examples, thin_population, unpack
+from pendeval.writing import write_whole
 
 _ENTRY = re.compile(r"(oracle-[0-9a-f]{32}|[0-9a-f]{32})-(?P<code>[0-9a-f]{12})\.(json|npz|scores\.json\.gz)")
 _OWN = ("data_split", "data_energy_law", "data_energy_bands", "data_pendulums", "data_images")
@@ -64,7 +63,7 @@ def scored(source: Source, root: Path, folder: Path) -> Record:
     with suppress(Exception):  # damage takes many forms, and all of them mean: score it again
         return named(scores.read_scores(entry))
     content = pack(named(_score(source, folder, digest)))
-    _write(entry, lambda place: place.write_bytes(content))
+    write_whole(entry, content)
     return unpack(content)  # what is kept and what is used are one
 
 
@@ -184,7 +183,7 @@ def _oracle(e: Embeddings, entry: Path) -> dict[str, Scores]:
         return {view: Scores(one["row"], one["bands"], arrays[view]) for view, one in held.items()}
     found = score_oracle(e)
     content = json.dumps(plain_json({view: asdict(one) for view, one in found.items()}))
-    _write(entry, lambda place: place.write_text(content, encoding="utf-8"))
+    write_whole(entry, content.encode())
     return found
 
 
@@ -205,14 +204,3 @@ def _labels(e: Embeddings) -> str:
         column = getattr(e, name)
         digest.update(name.encode() if column is None else np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -20,12 +20,12 @@ from pendeval.cache import PopulationError, prune, scored
 from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_up, shown
 from pendeval.progress import track
 from pendeval.scores import Record, read_scores
+from pendeval.writing import csv_bytes, write_whole
 
 if TYPE_CHECKING:
     from pendeval.figures import Drawn
 
 _CURVE = {"step", "epoch", "loss"}  # what a figure of it needs
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def report(
         problems += [Problem(Path(f"figure {number}"), clean(reason)) for number, reason in drawn.faults]
     frames["problems"] = tables.problems_table(problems)
     for name, frame in frames.items():
-        write_csv(frame, out / f"{name}.csv")
+        write_whole(out / f"{name}.csv", csv_bytes(frame))
     if drawn is None:
         (out / "report.html").unlink(missing_ok=True)  # it would show other numbers than the tables beside it
     else:
@@ -239,20 +239,6 @@ def _draw(frames: dict[str, pd.DataFrame], found: Sequence[Record], folder: Path
         curves={one.digest: pd.DataFrame(dict(one.curve)) for one in found if one.curve.keys() >= _CURVE},
         quiet=quiet,
     )
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as UTF-8 CSV with one header and numbers in full precision, whole or not at all.
-
-    Text that a spreadsheet would run as a formula begins with an apostrophe instead.
-    """
-    safe = frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import zlib
 from collections.abc import Mapping
@@ -50,6 +49,7 @@ from pendeval.packing import (
     unpacked_sample,
 )
 from pendeval.sample import Sample
+from pendeval.writing import write_whole
 
 FORMAT, FORMAT_VERSION = "pendulum-scores", 1
 ENDING = ".scores.json.gz"
@@ -101,15 +101,22 @@ def thin_population(embedding: NDArray[np.float64]) -> tuple[NDArray[np.float32]
 
 
 def thin_examples(examples: Examples | None) -> Examples | None:
-    """The first of some pictures (K, S, S, 3), as many as take `EXAMPLE_BYTES` as PNG; one, if it is not far larger."""
+    """As many of some pictures (K, S, S, 3) as take `EXAMPLE_BYTES` as PNG; one, if it is not far larger.
+
+    The first of every pendulum before the second of any, so that few still show all energies.
+    """
     if examples is None or not len(examples[1]):
         return None
-    count = len(examples[1])
-    while count > 1 and len(png_of(examples[0][:count])) > EXAMPLE_BYTES:
+    images, energies = examples
+    turn = [int(np.sum(energies[:k] == energy)) for k, energy in enumerate(energies)]
+    fair = np.argsort(turn, kind="stable")
+    count = len(fair)
+    while count > 1 and len(png_of(images[np.sort(fair[:count])])) > EXAMPLE_BYTES:
         count = max(1, count * 2 // 3)
-    if count == 1 and len(png_of(examples[0][:1])) > 10 * EXAMPLE_BYTES:
+    if count == 1 and len(png_of(images[fair[:1]])) > 10 * EXAMPLE_BYTES:
         return None
-    return examples[0][:count], examples[1][:count]
+    kept = np.sort(fair[:count])
+    return images[kept], energies[kept]
 
 
 def pack(record: Record) -> bytes:
@@ -183,15 +190,7 @@ def read_scores(path: Path) -> Record:
 def write_scores(record: Record, path: Path) -> None:
     """Write a score file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(pack(record))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, pack(record))
 
 
 def plain_json(content: Any) -> Any:

@@ -31,6 +31,7 @@ from pendeval.page.tables import (
 from pendeval.page.verdicts import answer, claim_cards, count_line
 from pendeval.tables import COLUMNS, HOLDS
 from pendeval.tables.condition import rows_of
+from pendeval.writing import write_whole
 
 FRAMES: Mapping[str, tuple[tuple[str, ...], str]] = {
     name: (tuple(expected), HOLDS[name]) for name, expected in COLUMNS.items()
@@ -112,13 +113,8 @@ def write(
         csvs=[(f"{name}.csv", holds, len(rows[name])) for name, (_, holds) in FRAMES.items()],
         measures={MEASURES[name].label: MEASURES[name].meaning for name in SHOWN},
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # A file name that is not UTF-8 reaches us with lone surrogates; it must not stop the page.
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # A file name that is not UTF-8 reaches us with lone surrogates; it must not stop the page.
+    write_whole(path, text.encode("utf-8", "replace"))
 
 
 def _alarm(row: Row) -> dict[str, str]:

@@ -21,8 +21,9 @@ from scipy.stats import spearmanr
 from pendeval.files import Embeddings, PopulationEmbeddings, read
 from pendeval.measures import exact
 from pendeval.measures.regression import halves
-from pendeval.report import keep, report, score_file, write_csv
+from pendeval.report import keep, report, score_file
 from pendeval.tables import COLUMNS
+from pendeval.writing import csv_bytes, write_whole
 
 Outcome = tuple[int, str, str]
 Write = Callable[..., Path]
@@ -200,7 +201,7 @@ def test_cells_that_would_run_as_formulas_are_defused(tmp_path: Path, write_run:
     assert runs["dataset"].tolist() == ["'@vanilla"]
     frame = pd.DataFrame({"a": [-0.1234567890123456789, np.nan, 1.0], "b": ["-1", "plain − text", " =1"]})
     frame["c"] = pd.array([1, None, 2], "Int64")
-    write_csv(frame, tmp_path / "x.csv")
+    write_whole(tmp_path / "x.csv", csv_bytes(frame))
     assert (tmp_path / "x.csv").read_text() == "a,b,c\n-0.12345678901234568,'-1,1\n,plain − text,\n1.0,' =1,2\n"
 
 
