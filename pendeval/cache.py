@@ -32,7 +32,9 @@ from pendeval.files import (
     shown,
 )
 from pendeval.sample import thin
-from pendeval.score import Scores, merge, score, score_oracle, score_population
+from pendeval.score import Scores, score, score_oracle
+from pendeval.score_population import score_population
+from pendeval.scored import merge
 from pendeval.scores import Record, facts, pack, plain_json, thin_curve, thin_examples, thin_population, unpack
 from pendeval.writing import write_whole
 
@@ -79,7 +81,10 @@ def prune(folder: Path) -> None:
 def code() -> str:
     """Digest of the code a score depends on, and of the libraries it calls."""
     here = Path(__file__).parent
-    rooms = ("attributes", "cache", "conditions", "files", "packing", "sample", "score", "scores")
+    rooms = (
+        *("attributes", "cache", "conditions", "files", "packing", "sample"),
+        *("score", "score_population", "scored", "scores", "settings"),
+    )
     names = [*sorted((here / "measures").glob("*.py")), *(here / f"{room}.py" for room in rooms)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in names))
     for library in ("numpy", "scipy", "scikit-learn"):

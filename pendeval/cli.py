@@ -52,7 +52,7 @@ def report(
     something could not be scored, is not what it claims to be, or scored above the ceiling by more than noise.
     """
     from pendeval.report import report as write
-    from pendeval.score import alarm
+    from pendeval.scored import alarm
     from pendeval.tables.condition import rows_of
     from pendeval.tables.summary import main_table
 
@@ -115,7 +115,7 @@ def score(file: Path, as_json: bool) -> int:
     Exit code 1 where it scored above the ceiling by more than noise.
     """
     from pendeval.report import score_file
-    from pendeval.score import alarm
+    from pendeval.scored import alarm
     from pendeval.scores import plain_json
 
     if not file.is_file():
@@ -138,7 +138,7 @@ def _processors() -> int:
 def _measures(row: Mapping[str, Any]) -> str:
     """Measures of one view as text: value, 95 % interval, oracle."""
     from pendeval.measures.registry import MEASURES
-    from pendeval.score import alarm
+    from pendeval.scored import alarm
 
     count = f"{row['images']} images" if row.get("images") else f"{row['population_images']} different images"
     lines = [f"{count} ({row['view']}), line: {row['line']}"]

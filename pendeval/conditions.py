@@ -9,20 +9,13 @@ people; nothing is read from them, save that the label stands for the recipe of 
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pendeval.attributes import clean
+from pendeval.settings import Data, canonical, data_of, pairs, parsed, refuse_impossible, whole
 
-Range = tuple[float, float]
-
-KNOBS = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "gaps": "alpha_g", "cropping": "alpha_c"}
-"""Variant → the parameter it turns on; vanilla and large have none."""
-SYMBOLS = {"eps_n": "ε_n", "eps_g": "ε_g", "alpha_g": "α_g", "alpha_c": "α_c"}
-USUAL_GAPS = {"paper": 3, "original": 4}
-"""Number of gaps by protocol."""
 _FIRST: dict[str, Any] = {
     **{"epochs": 100, "batch": 512, "learning_rate": 0.02, "warmup_epochs": 5, "momentum": 0.9},
     **{"weight_decay": 1e-3, "clip_norm": 3.0, "temperature": 0.1, "similarity": "euclidean", "decoupled": False},
@@ -36,104 +29,6 @@ OBJECTIVE = ("similarity", "temperature", "decoupled", "loss")
 """Settings that make another objective; what else differs is the schedule."""
 FULL_PENDULUMS, FULL_IMAGES = 5120, 20
 _WHOLE = "[[0.0, 1.0]]"
-_KNOWN_PARAMETERS = {
-    "vanilla": ({},), "large": ({},),
-    "numerical-noise": ({"eps_n"},), "graphical-noise": ({"eps_g"},), "cropping": ({"alpha_c"},),
-    "gaps": ({"alpha_g", "num_gaps"}, {"alpha_g"}, {"gap"}),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Data:
-    """Settings of a dataset as far as a file says them; None is unknown.
-
-    `time_range` is that of the split embedded, or of the training split; `energy_range` the training setting.
-    """
-
-    variant: str | None = None
-    parameters: str | None = None
-    """canonical JSON object"""
-    protocol: str | None = None
-    image_size: int | None = None
-    bob_size: int | None = None
-    time_gap: float | None = None
-    antialias: bool | None = None
-    time_range: Range | None = None
-    energy_range: Range | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether every setting is known."""
-        return all(getattr(self, field.name) is not None for field in fields(self))
-
-    @property
-    def knob(self) -> str:
-        """The parameter the variant turns on; "" where it has none."""
-        return KNOBS.get(self.variant or "", "")
-
-    @property
-    def level(self) -> float:
-        """Value of the knob, 0 for vanilla and large; NaN where the data are no plain level of their variant.
-
-        Gaps count where their number is the protocol's own: three in the paper, four in the authors' program.
-        """
-        if self.variant in ("vanilla", "large"):
-            return 0.0
-        if not self.knob or self.parameters is None:
-            return math.nan
-        given = json.loads(self.parameters)
-        value = given.pop(self.knob, None)
-        usual = {"num_gaps": USUAL_GAPS.get(self.protocol or "")} if self.variant == "gaps" else {}
-        plain = isinstance(value, (int, float)) and given in ({}, usual)
-        return round(float(value), 9) if plain else math.nan
-
-    @property
-    def words(self) -> str:
-        """The data in words: the variant, its level, then whatever is not as in the paper."""
-        if self.variant is None:
-            return "data unknown"
-        parts = [self.variant]
-        if math.isnan(self.level):
-            parts += [f"{SYMBOLS.get(key, key)} {value}" for key, value in json.loads(self.parameters or "{}").items()]
-        elif self.knob:
-            parts.append(f"{SYMBOLS[self.knob]} {self.level:g}")
-        parts += ["original"] if self.protocol == "original" else []
-        if not self.known:
-            return clean(", ".join([*parts, "settings unknown"]))
-        parts += [f"{self.image_size} px"] if self.image_size != self.usual_size else []
-        parts += [f"bobs {self.bob_size} px"] if self.bob_size != 3 else []
-        parts += [f"time gap {self.time_gap:g}"] if self.time_gap != 0.5 else []
-        parts += ["antialiased"] if self.antialias else []
-        low, high = self.energy_range or (0.0, 1.0)
-        parts += [f"trained energies {low:g} to {high:g}"] if (low, high) != (0.0, 1.0) else []
-        low, high = self.time_range or (0.0, 0.0)
-        usual = ((0.0, 200.0), (0.0, 10.0)) if self.protocol == "original" else ((0.0, 200.0),)
-        return clean(", ".join([*parts, *([f"times {low:g} to {high:g}"] if (low, high) not in usual else [])]))
-
-    @property
-    def usual_size(self) -> int:
-        """Pixels along a side in the paper."""
-        return 100 if self.variant == "large" else 32
-
-    def usual(self, test: bool) -> bool:
-        """Whether all but variant, parameters and protocol is as in the paper; unknown is not."""
-        times = (0.0, 10.0) if test and self.protocol == "original" else (0.0, 200.0)
-        same = (self.image_size, self.bob_size, self.time_gap) == (self.usual_size, 3, 0.5)
-        return (
-            self.known and same and not self.antialias and (self.time_range, self.energy_range) == (times, (0.0, 1.0))
-        )
-
-    def like(self, other: "Data") -> bool | None:
-        """Whether both are the same kind of data, whichever split each is of; None where that is unknown.
-
-        Times are compared in the `paper` protocol alone: in the other one every test split has its own.
-        """
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            times = field.name == "time_range" and self.protocol == "original"
-            if None not in (mine, theirs) and mine != theirs and not times:
-                return False
-        return True if self.known and other.known else None
 
 
 @dataclass(frozen=True)
@@ -271,29 +166,29 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
     `held` are single texts, numbers and JSON texts as `pendeval.files` leaves them. `file_digest` stands for what a
     file without digests is of. Raises ValueError where settings contradict each other.
     """
-    data, train = (_data(held, side) for side in ("data", "train"))
+    data, train = (data_of(held, side) for side in ("data", "train"))
     recipe = _recipe(held)
     _refuse_contradictions(held, data, train, recipe, dim)
     recipe.pop("seed", None)
-    bands = _json(held, "data_energy_bands")
+    bands = parsed(held, "data_energy_bands")
     split = str(held.get("data_split", "test"))
     digests = (str(held.get("data_digest", "")), str(held.get("train_digest", "")))
     return Condition(
         data=data,
         train=train,
-        law=(str(held.get("data_energy_law", "")), "" if bands is None else canonical(_pairs(bands))),
+        law=(str(held.get("data_energy_law", "")), "" if bands is None else canonical(pairs(bands))),
         split="test" if split == "population" else split,
         method=str(held.get("train_method", "")),
         dim=dim,
         recipe=canonical(recipe) if recipe else "",
         label=str(held.get("train_label", "")),
-        pendulums=_number(held, "data_pendulums"),
-        images=_number(held, "data_images"),
-        train_pendulums=_number(held, "train_pendulums"),
-        train_images=_number(held, "train_images"),
-        data_seed=_number(held, "data_seed"),
-        train_data_seed=_number(held, "train_data_seed"),
-        seed=_number(held, "train_seed"),
+        pendulums=whole(held, "data_pendulums"),
+        images=whole(held, "data_images"),
+        train_pendulums=whole(held, "train_pendulums"),
+        train_images=whole(held, "train_images"),
+        data_seed=whole(held, "data_seed"),
+        train_data_seed=whole(held, "train_data_seed"),
+        seed=whole(held, "train_seed"),
         data_proof=digests[0] or file_digest,
         train_proof=digests[1] or file_digest,
         file_proof=file_digest,
@@ -301,59 +196,6 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
         precision=str(held.get("train_precision", "")),
         same_data=digests[0] == digests[1] != "",
     )
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys, whole floats and integers told apart by type as they were given."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
-
-
-def gap_bands(alpha_g: float, num_gaps: int) -> list[Range]:
-    """The energies left out of training: `num_gaps` of α_g / num_gaps each between equal seen bands (paper §2.1)."""
-    gap, seen = alpha_g / num_gaps, (1.0 - alpha_g) / (num_gaps + 1)
-    return [(seen + k * (seen + gap), seen + k * (seen + gap) + gap) for k in range(num_gaps)]
-
-
-def _data(held: Mapping[str, Any], side: str) -> Data:
-    def text(name: str) -> str | None:
-        value = held.get(f"{side}_{name}")
-        return None if value in (None, "") else str(value)
-
-    def real(name: str) -> float | None:
-        value = held.get(f"{side}_{name}")
-        return None if value is None else float(value)
-
-    def pair(name: str) -> Range | None:
-        value = _json(held, f"{side}_{name}")
-        return None if value is None else (float(value[0]), float(value[1]))
-
-    parameters = _json(held, f"{side}_parameters")
-    antialias = held.get(f"{side}_antialias")
-    return Data(
-        variant=text("variant"),
-        parameters=None if parameters is None else canonical(_typed(parameters, text("protocol"))),
-        protocol=text("protocol"),
-        image_size=_number(held, f"{side}_image_size"),
-        bob_size=_number(held, f"{side}_bob_size"),
-        time_gap=real("time_gap"),
-        antialias=None if antialias is None else bool(antialias),
-        time_range=pair("time_range"),
-        energy_range=pair("energy_range"),
-    )
-
-
-def _typed(parameters: Mapping[str, Any], protocol: str | None) -> dict[str, Any]:
-    """Parameters with every number of its type, so that ε = 1 and ε = 1.0 are one, and the usual number of gaps."""
-    held = {key: float(value) if key in SYMBOLS else value for key, value in parameters.items()}
-    if "alpha_g" in held and protocol in USUAL_GAPS:
-        held["num_gaps"] = int(held.get("num_gaps", USUAL_GAPS[protocol]))
-    if "gap" in held:
-        held["gap"] = _pairs(held["gap"])
-    return held
-
-
-def _pairs(bands: Any) -> list[list[float]]:
-    return sorted([float(low), float(high)] for low, high in bands)
 
 
 def _refuse_contradictions(
@@ -365,36 +207,12 @@ def _refuse_contradictions(
     for where, stated in (("train_dim", held.get("train_dim")), ("train_recipe's dim", recipe.get("dim"))):
         if stated is not None and stated != dim:
             raise ValueError(f"{where} is {stated!r}, but the embedding has {dim} outputs")
-    for side, settings in (("data", data), ("train", train)):
-        given = json.loads(settings.parameters) if settings.parameters else {}
-        kinds = _KNOWN_PARAMETERS.get(settings.variant or "")
-        if kinds and settings.parameters is not None and set(given) not in [set(kind) for kind in kinds]:
-            raise ValueError(
-                f"{side}_parameters is {settings.parameters}, which variant {settings.variant} cannot have"
-            )
-        gaps = _json(held, f"{side}_gaps")
-        if gaps is not None and kinds and settings.parameters is not None:
-            wanted = _gaps_of(settings)
-            same = len(wanted) == len(gaps) and all(
-                abs(a - b) < 1e-6
-                for one, other in zip(wanted, sorted(gaps), strict=True)
-                for a, b in zip(one, other, strict=True)
-            )
-            if not same:
-                raise ValueError(f"{side}_gaps is {gaps}, which {side}_parameters {settings.parameters} does not give")
+    refuse_impossible(held, "data", data)
+    refuse_impossible(held, "train", train)
     if held.get("data_digest") and held.get("data_digest") == held.get("train_digest"):
         seeds = {held[name] for name in ("data_seed", "train_data_seed") if name in held}
         if data.like(train) is False or len(seeds) > 1:
             raise ValueError("data_digest and train_digest are equal, but the settings of the two sides differ")
-
-
-def _gaps_of(data: Data) -> list[Range]:
-    given = json.loads(data.parameters or "{}")
-    if data.variant != "gaps":
-        return []
-    if "gap" in given:
-        return sorted((float(low), float(high)) for low, high in given["gap"])
-    return gap_bands(float(given["alpha_g"]), int(given.get("num_gaps", USUAL_GAPS.get(data.protocol or "paper", 3))))
 
 
 def _recipe(held: Mapping[str, Any]) -> dict[str, Any]:
@@ -405,23 +223,13 @@ def _recipe(held: Mapping[str, Any]) -> dict[str, Any]:
     """
     typed = {
         name: float(value) + 0.0 if isinstance(PAPER_RECIPE.get(name), float) and _is_whole(value) else value
-        for name, value in (_json(held, "train_recipe") or {}).items()
+        for name, value in (parsed(held, "train_recipe") or {}).items()
     }
     return {**_LATER, **typed} if _FIRST.keys() <= typed.keys() else typed
 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-
-
-def _json(held: Mapping[str, Any], name: str) -> Any:
-    text = held.get(name)
-    return None if text in (None, "") else json.loads(str(text))
-
-
-def _number(held: Mapping[str, Any], name: str) -> int | None:
-    value = held.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _word(value: str) -> str:

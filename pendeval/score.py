@@ -1,10 +1,9 @@
-"""Embeddings → their measures: pure, from arrays to plain numbers; sampled from a split, or exact over a population.
+"""The embeddings of a split → sampled measures: pure, from arrays to plain numbers.
 
 Everything is scored for every view: all images, and, where some bob is out of the picture, the images with
 both bobs in it. The oracle goes through the same functions as if it were a one-dimensional embedding.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,23 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.files import Embeddings, PopulationEmbeddings
-from pendeval.measures import bootstrap, density, exact, geometry, regression, spearman
+from pendeval.files import Embeddings
+from pendeval.measures import bootstrap, density, geometry, regression, spearman
 from pendeval.measures.ambiguity import blank_images
 from pendeval.measures.line import empty_arc, line
-from pendeval.measures.population import Population
-from pendeval.measures.registry import MEASURES, SAMPLED_OF
+from pendeval.measures.registry import MEASURES
+from pendeval.scored import CERTAIN, ENOUGH_PENDULUMS, Scored
 
 Float = NDArray[np.float64]
 Bands = Sequence[tuple[float, float]]
-CERTAIN = 3.0
-"""Standard errors above the ceiling that make an alarm."""
-ENOUGH_PENDULUMS = 20
-"""Fewer make no alarm: their standard error is itself too uncertain."""
-_JUDGED = (
-    f"E[energy | image] in the file, energies that it says are uniform on [0, 1], images of a test split, and "
-    f"{ENOUGH_PENDULUMS} pendulums or more"
-)
 KEPT: tuple[str, ...] = ("global_spearman", "forest_rmse")
 """Measures whose resamples are kept, to be paired with the oracle's."""
 
@@ -59,16 +50,6 @@ class Scores:
     """a row per segment, gap and visible band"""
     resamples: dict[str, Float]
     """global_spearman and forest_rmse in every resample"""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What one file scored: rows of measures (one per view), rows of bands (each with its `view`), and the line."""
-
-    views: list[dict[str, Any]]
-    bands: list[dict[str, Any]]
-    line: Float
-    """(P·T,), or (U,) of a population"""
 
 
 def views(e: Embeddings) -> dict[str, NDArray[np.bool_]]:
@@ -112,122 +93,6 @@ def score(e: Embeddings, oracles: Mapping[str, Scores]) -> Scored:
         rows.append(row)
         bands += [{"view": name, **band} for band in scores.bands]
     return Scored(rows, bands, values)
-
-
-def score_population(e: PopulationEmbeddings) -> Scored:
-    """Exact scores over every image that can occur, beside those of E[energy | image]: columns `population_…`."""
-    recipe = json.loads(str(e.attributes.get("train_recipe") or "{}"))
-    values, how = line(e.embedding, recipe.get("similarity") == "cosine", e.population.probability)
-    gaps = [(float(low), float(high)) for low, high in json.loads(str(e.attributes.get("train_gaps") or "[]"))]
-    everything: NDArray[np.bool_] = np.ones(len(values), np.bool_)
-    held = {"all": (everything, e.population)}
-    if (both := e.population.both_in_view()) is not None:
-        held["visible"] = (np.asarray(e.population.visible.all(axis=1)), both)
-    rows, bands = [], []
-    for view, (some, population) in held.items():
-        row, found = _exact(values[some], population, gaps, one=e.embedding.shape[1] == 1)
-        oracle, reference = _exact(population.energy_given_image, population, gaps, one=True)
-        row |= {f"oracle_{name}": value for name, value in oracle.items() if name in MEASURES and MEASURES[name].oracle}
-        rows.append({"view": view, "line": how, "population_images": len(population), **row})
-        for band, other in zip(found, reference, strict=True):
-            bands.append({"view": view, **band, "oracle_population_spearman": other["population_spearman"]})
-    return Scored(rows, bands, values)
-
-
-def merge(sampled: Scored | None, whole: Scored | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Views and bands of the split and of the population as one table each; either may be missing."""
-    views: dict[str, dict[str, Any]] = {}
-    bands: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for one in (sampled, whole):
-        for row in one.views if one else []:
-            kept = views.setdefault(row["view"], {})
-            views[row["view"]] = row | kept  # the split says which line it was
-        for band in one.bands if one else []:
-            key = (band["view"], band["kind"], band["number"])
-            bands[key] = band | bands.get(key, {})
-    for row in views.values():
-        row["missing"] = _missing(row, sampled is not None, whole is not None)
-    return list(views.values()), list(bands.values())
-
-
-def alarm(row: Mapping[str, Any]) -> str:
-    """By how much a row's scores beat their ceilings, in words; "" where they do not by more than noise.
-
-    The one place that decides. Only the covariance of ranks and the forest's error are judged, on test images whose
-    energies are uniform: nothing beats the oracle there, ties or not, unless data or code leak.
-    """
-    if row.get("above_ceiling") is not True:
-        return ""
-    sides = [("excess", "global Spearman by")] if row.get("view", "all") == "all" else []
-    sides += [("rmse_excess", "forest error by")]
-    beaten = [(name, what) for name, what in sides if row.get(name, 0.0) > CERTAIN * row.get(f"{name}_se", np.inf)]
-    return ", ".join(f"{what} {row[name]:.5f} ± {row[f'{name}_se']:.5f}" for name, what in beaten)
-
-
-def _missing(row: Mapping[str, Any], sampled: bool, whole: bool) -> dict[str, str]:
-    """Why measures of a row are empty: what each needs. Where a whole file is missing, one measure says so for all."""
-    asked = [one for one in MEASURES.values() if (whole if one.exact else sampled)]
-    asked += [] if whole else [MEASURES["population_global"]]
-    empty = [one for one in asked if row.get(one.name) is None or not np.isfinite(row[one.name])]
-    reasons = {one.name: MEASURES[SAMPLED_OF[one.name]].needs if one.exact and whole else one.needs for one in empty}
-    if not sampled:
-        return {"global_spearman": "the embeddings of a split", **reasons}
-    if "excess" not in row:
-        reasons["excess"] = "E[energy | image] in the file"
-    if "above_ceiling" not in row:
-        reasons["above_ceiling"] = _JUDGED
-    return reasons
-
-
-def _exact(
-    values: Float, population: Population, gaps: Bands, one: bool
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Exact measures of a line (U,), and rows of its bands; bands that the population does not resolve are left out."""
-    kinds: list[tuple[str, Bands]] = [("segment", spearman.segments())]
-    if gaps and _resolved(population, gaps):
-        kinds += [("gap", gaps), ("visible", spearman.seen_bands(gaps))]
-    row: dict[str, Any] = {"population_global": abs(exact.spearman(values, population))}
-    row["population_rmse"] = exact.monotone_rmse(values, population)
-    if one:
-        row["population_range"] = exact.representation_range(values, population)
-    rows = []
-    found: dict[str, Float] = {}
-    for kind, bands in kinds:
-        found[kind] = exact.band_spearmans(values, population, bands)
-        mass = population.bin_probability @ population.bins(bands)
-        quartile = exact.quartile_densities(values, population, bands)
-        reach = exact.range_densities(values, population, bands)
-        for k, band in enumerate(bands):
-            cells = {"kind": kind, "number": k + 1, "energy_low": band[0], "energy_high": band[1]}
-            cells |= {"population_spearman": float(found[kind][k]), "population_mass": float(mass[k])}
-            if one and kind == "segment":
-                cells |= {"population_density": float(quartile[k]), "population_range_density": float(reach[k])}
-            rows.append(cells)
-    row |= {"population_local": _mean(found["segment"]), "population_local_abs": _mean(np.abs(found["segment"]))}
-    if "gap" in found:
-        seen = spearman.seen_bands(gaps)
-        inner = np.array([low > 0 and high < 1 for low, high in seen])
-        row |= {"population_gap": _mean(found["gap"]), "population_gap_abs": _mean(np.abs(found["gap"]))}
-        row |= {"population_visible_band": _mean(found["visible"])}
-        row |= {"population_interior_band": _mean(found["visible"][inner])}
-        broken = exact.fracture(values, population, seen)
-        sides = [side for side in (broken.opposed, broken.disordered) if side is not None]
-        row["population_fractured"] = any(sides) if sides else None
-    return row, rows
-
-
-def _resolved(population: Population, bands: Bands) -> bool:
-    try:
-        population.bins(bands)
-    except ValueError:
-        return False
-    return True
-
-
-def _mean(scores: Float) -> float:
-    """Mean of the defined ones; NaN of none."""
-    defined = scores[np.isfinite(scores)]
-    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _view(e: Embeddings, flat: Float, values: Float, some: NDArray[np.bool_], counts: NDArray[np.int16]) -> View:

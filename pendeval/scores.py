@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pendeval.attributes import SETTINGS, checked, clean
-from pendeval.conditions import canonical, condition_of
+from pendeval.conditions import condition_of
 from pendeval.packing import (
     Examples,
     is_number,
@@ -49,6 +49,7 @@ from pendeval.packing import (
     unpacked_sample,
 )
 from pendeval.sample import Sample
+from pendeval.settings import canonical
 from pendeval.writing import write_whole
 
 FORMAT, FORMAT_VERSION = "pendulum-scores", 1

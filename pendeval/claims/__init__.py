@@ -17,7 +17,8 @@ from pendeval.claims.frame import Rows
 from pendeval.claims.question import Cells, Question
 from pendeval.claims.rows import Grid, grid
 from pendeval.claims.rules import UNDECIDED, Judgement, Superior, Table
-from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS, USUAL_GAPS
+from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
+from pendeval.settings import USUAL_GAPS
 from pendeval.verdict import holm, t_interval
 
 CLAIMS: tuple[Claim, ...] = (*scores.CLAIMS, *gaps.CLAIMS, *representation.CLAIMS, *appendix.CLAIMS)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pendeval.conditions import USUAL_GAPS, gap_bands
+from pendeval.settings import USUAL_GAPS, gap_bands
 
 Float = NDArray[np.float64]
 _TRUTH: dict[Any, Any] = {"True": 1.0, "False": 0.0, True: 1.0, False: 0.0}

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import GridSpec
 
-from pendeval.conditions import KNOBS, SYMBOLS
 from pendeval.figures import choose, record, strips, words
 from pendeval.figures.choose import METHODS
 from pendeval.figures.material import Material
 from pendeval.figures.strips import Strips
 from pendeval.figures.style import ENERGY, METHOD, ORACLE, Legend, canvas_of, legend, oracle_curve, series
+from pendeval.settings import KNOBS, SYMBOLS
 
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 _KINDS = ("numerical-noise", "graphical-noise")

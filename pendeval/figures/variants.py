@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
-from pendeval.conditions import SYMBOLS
 from pendeval.figures import choose, images, record
 from pendeval.figures.choose import METHODS
 from pendeval.figures.fracturing import bands_of
 from pendeval.figures.images import Pictures
 from pendeval.figures.material import Material
 from pendeval.figures.style import METHOD, canvas_of, picture
+from pendeval.settings import SYMBOLS
 
 _WANTED = {"vanilla": 0.0, "large": 0.0, "numerical-noise": 0.25, "graphical-noise": 0.25, "cropping": 0.75}
 """Variant → the level shown, or the nearest at hand: the paper's own where it shows one."""

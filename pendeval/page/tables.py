@@ -26,7 +26,7 @@ from pendeval.page.cells import (
     words,
 )
 from pendeval.page.condition import DATA, ENCODER, by_paper
-from pendeval.score import alarm
+from pendeval.scored import alarm
 
 SHOWN = (
     *("global_spearman", "local_spearman", "monotone_rmse", "representation_range"),

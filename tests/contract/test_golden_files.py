@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pendeval.files import Embeddings, PopulationEmbeddings, pair_up, read
-from pendeval.score import score_population
+from pendeval.score_population import score_population
 from pendgen.inspection import verify
 from pendtrain.recipe import Recipe
 from pendtrain.runs import differing, directory, read_run, recipe_of

@@ -19,10 +19,10 @@ from PIL import Image
 from scipy.special import ellipj
 
 from pendeval import figures, tables
-from pendeval.conditions import KNOBS
 from pendeval.figures import Drawn, Figure, draw, name_of
 from pendeval.measures.registry import MEASURES, PRIMARY, SAMPLED_OF
 from pendeval.sample import Sample
+from pendeval.settings import KNOBS
 
 EVERY = ("3", "4", "5", "6", "7", "8", "10", "12", "13", "14", "15", "17", "18", "scatter", "training")
 NAMES = {number: name_of(number) for number in EVERY}

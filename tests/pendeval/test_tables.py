@@ -16,7 +16,7 @@ from scipy.stats import t as student
 from pendeval.files import Embeddings, Problem, read
 from pendeval.measures.registry import MEASURES, PRIMARY
 from pendeval.report import report
-from pendeval.score import alarm
+from pendeval.scored import alarm
 from pendeval.tables import COLUMNS, HOLDS
 from pendeval.tables.condition import CONDITION, SEEDS
 from pendeval.tables.runs import once
