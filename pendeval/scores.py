@@ -8,10 +8,11 @@
     digest                   SHA-256 of the embeddings files' bytes; `embedding_digest`: of the embeddings alone
     settings                 the attributes `data_*` and `train_*` of the embeddings file
     labels                   digest of the images' labels: equal for the same images
-    provenance               facts of the run: status, device, precision, packages, began, train_seconds
+    provenance               facts of the run: status, learning, device, precision, packages, began, train_seconds
     views                    a list of measures by name, one for each view of the images; null is undefined
     bands                    a list of scores of energy bands, each with its `view`
-    curve                    columns of the run's metrics.csv, at most 100 rows of them, the last included
+    curve                    columns of the run's metrics.csv, at most 100 rows of them, the last included; where some
+                             rows hold a score, up to half of them are such rows
     sample, population       arrays (below): a thinned embedding; the embeddings of every image that can occur (U, d),
                              or of every so-manieth (`every`) where that would be large
     examples                 `energy`, and `png`: the pictures side by side, base64
@@ -28,7 +29,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ MOST_BYTES = 2**22
 """Of a score file, packed or unpacked: a hundred times what one takes."""
 POPULATION_BYTES, EXAMPLE_BYTES, MOST_ROWS, MOST_COLUMNS = 21_000, 10_000, 100, 12
 MOST_PATH, MOST_FACTS = 1000, 5000
-_TEXTS = ("status", "label", "began", "device", "precision", "run", "dataset", "data_digest")
+_TEXTS = ("status", "label", "began", "device", "precision", "run", "dataset", "data_digest", "learning")
 _SPANS, _OBJECTS = ("train_seconds", "images_per_second"), ("recipe", "packages")
 _FLAGS = ("fractured", "population_fractured", "above_ceiling")
 _WORDS = ("view", "line", "forests", "missing", "kind")
@@ -87,12 +88,23 @@ class Record:
 
 
 def thin_curve(curve: Mapping[str, list[float]]) -> dict[str, list[float]]:
-    """At most `MOST_ROWS` rows of a training curve, evenly spread, the last included."""
-    rows = max((len(column) for column in curve.values()), default=0)
-    kept = sorted({round(place) for place in np.linspace(0, rows - 1, min(rows, MOST_ROWS))})
+    """At most `MOST_ROWS` rows of a training curve, evenly spread, the last included; half of them rows with a score.
+
+    The scores of metrics.csv stand in few of its rows, which rows spread over all of them would miss.
+    """
+    rows = range(max((len(column) for column in curve.values()), default=0))
+    scored = [k for k, score in enumerate(curve.get("spearman", ())) if np.isfinite(score)]
+    others = sorted({*rows} - {*scored})
+    kept = _spread(scored, max(MOST_ROWS // 2, MOST_ROWS - len(others)))
+    kept = sorted([*kept, *_spread(others, MOST_ROWS - len(kept))])
     few = list(curve.items())[:MOST_COLUMNS]
     thinned = {name: [float(f"{column[k]:.6g}") for k in kept] for name, column in few}
     return {name: [v if np.isfinite(v) else float("nan") for v in column] for name, column in thinned.items()}
+
+
+def _spread(rows: Sequence[int], most: int) -> list[int]:
+    """At most `most` of some rows, evenly spread, the last included."""
+    return [rows[round(place)] for place in np.linspace(0, len(rows) - 1, min(len(rows), most))]
 
 
 def thin_population(embedding: NDArray[np.float64]) -> tuple[NDArray[np.float32], int]:

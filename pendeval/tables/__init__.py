@@ -14,7 +14,7 @@ from pendeval.files import Problem, shown
 from pendeval.scores import Record
 from pendeval.tables.agreement import AGREEMENT, agree
 from pendeval.tables.comparisons import COMPARISONS, compare
-from pendeval.tables.provenance import PROVENANCE, provenance
+from pendeval.tables.provenance import PROVENANCE, nothing_learnt, provenance
 from pendeval.tables.records import RECORDS
 from pendeval.tables.records import compare as compare_records
 from pendeval.tables.runs import RUNS, SEGMENTS, SOURCE, once, runs_and_segments
@@ -61,8 +61,8 @@ def tabulate(
     frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})
     frames["records"] = compare_records(frames["summary"])
     frames["provenance"] = provenance(records, roots)
-    every = sorted({*problems, *doubtful}, key=lambda problem: (str(problem.path), problem.reason))
-    return frames, every
+    every = {*problems, *doubtful, *nothing_learnt(records)}
+    return frames, sorted(every, key=lambda problem: (str(problem.path), problem.reason))
 
 
 def problems_table(problems: Sequence[Problem]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""provenance.csv: where every run comes from, finished or not."""
+"""provenance.csv: where every run comes from, finished or not; and which runs learnt nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pendeval.attributes import clean
-from pendeval.files import read_run, shown
+from pendeval.files import Problem, read_run, shown
 from pendeval.scores import Record, facts
 
 PROVENANCE: dict[str, str] = {
@@ -24,9 +24,29 @@ PROVENANCE: dict[str, str] = {
     "packages": "versions, JSON",
     "began": "when it began",
     "train_seconds": "how long it trained",
+    "learning": "as the run says: ok, constant (its outputs), nothing (learnt of the energy); empty: not recorded",
     "data_digest": "digest of the content of the dataset trained on",
     "scored_by": "version and code that scored it, JSON",
 }
+_NOTHING = {"constant": "outputs are constant", "nothing": "outputs have no relation to the energy"}
+
+
+def nothing_learnt(records: Sequence[Record]) -> list[Problem]:
+    """Runs that learnt nothing, each once: they say so of themselves, or give all images one embedding."""
+    problems: dict[Problem, None] = {}
+    for record in records:
+        said = str(record.provenance.get("learning") or record.settings.get("train_learning") or "")
+        if reason := _NOTHING.get("constant" if _constant(record) else said):
+            name = record.provenance.get("run") or record.file or record.population_file
+            problems[Problem(Path(str(name)), f"nothing learnt: {reason}")] = None
+    return list(problems)
+
+
+def _constant(record: Record) -> bool:
+    """Whether several images were embedded, and all of them alike."""
+    held = [record.population, None if record.sample is None else record.sample.embedding]
+    shown = [embedding for embedding in held if embedding is not None and len(embedding) > 1]
+    return bool(shown) and all(bool((embedding == embedding[0]).all()) for embedding in shown)
 
 
 def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame:
@@ -52,7 +72,7 @@ def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame
 
 def _flat(held: Mapping[str, Any]) -> dict[str, Any]:
     data, place = held.get("dataset", {}), held.get("environment", {})
-    row = {name: held.get(name) for name in ("status", "label", "began", "train_seconds", "recipe")}
+    row = {name: held.get(name) for name in ("status", "label", "began", "train_seconds", "learning", "recipe")}
     row |= {"dataset": data.get("name"), "data_digest": data.get("digest")}
     return row | {name: place.get(name) for name in ("device", "precision", "packages")}
 

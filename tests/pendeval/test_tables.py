@@ -665,7 +665,9 @@ def test_cosine_similarity_is_read_around_the_circle(tmp_path: Path, write_run: 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_a_collapsed_encoder_is_reported_with_reasons(tmp_path: Path, write_run: Write, dim: int) -> None:
     write_run(0, outputs=lambda seen: np.ones((*seen.shape, dim)), population=True)
-    frames = tables(tmp_path / "runs", tmp_path / "out")
+    frames, problems = doubtful(tmp_path / "runs", tmp_path / "out")
+    reason = "nothing learnt: outputs are constant"
+    assert problems == [Problem(Path("vanilla", f"contrastive-d{dim}", "seed-0"), reason)]
     row = frames["runs"].iloc[0]
     assert np.isnan(row["global_spearman"])
     assert np.isnan(row["population_global"])
@@ -710,6 +712,20 @@ def test_provenance(tmp_path: Path, write_run: Write) -> None:
     assert json.loads(first["packages"]) == {"numpy": np.__version__}
     assert set(json.loads(first["scored_by"])) == {"pendulum-lab", "code"}
     assert str(tmp_path) not in frames["provenance"].to_csv()
+
+
+@pytest.mark.parametrize(("said", "why"), [("constant", "are constant"), ("nothing", "have no relation to the energy")])
+def test_a_run_that_says_it_learnt_nothing_is_named_once(tmp_path: Path, write_run: Write, said: str, why: str) -> None:
+    paths = [write_run(seed, population=True, **SMALL) for seed in (0, 1)]
+    write_run(0, data_seed=1, train_data_seed=0, data_name="elsewhere", train_name="vanilla", **SMALL)
+    for path, learning in zip(paths, (said, "ok"), strict=True):
+        description = path.parents[1] / "run.json"
+        description.write_text(json.dumps(json.loads(description.read_text()) | {"learning": learning}))
+    frames, problems = doubtful(tmp_path / "runs", tmp_path / "out")
+    assert problems == [Problem(Path("vanilla/contrastive-d1/seed-0"), f"nothing learnt: outputs {why}")]
+    assert frames["problems"]["reason"].tolist() == [f"nothing learnt: outputs {why}"]
+    assert frames["provenance"]["learning"].tolist() == [said, "ok"]
+    assert len(frames["runs"]) == 3  # named, and scored all the same
 
 
 def test_condition_columns_are_in_every_table_of_scores() -> None:
