@@ -2,12 +2,12 @@
 
 `checkpoint.pt` is a `torch.save` archive of tensors, numbers and text alone, read with
 `weights_only=True`: a hostile pickle is refused, not run. It holds everything the next step depends
-on: weights and BatchNorm statistics, optimiser, position, torch's generator, and what it belongs to.
+on: weights and BatchNorm statistics of encoder and objective, optimiser, position, torch's generator, and what it
+belongs to. Version 1 held the `encoder` alone, since no objective had a body.
 """
 
 import io
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,18 @@ from torch import nn
 from pendtrain.recipe import Recipe
 from pendtrain.runs import write_whole
 
-VERSION = 1
+VERSION = 2
 
 
 def save(
-    path: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, step: int, identity: Mapping[str, Any]
+    path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, step: int, identity: Mapping[str, Any]
 ) -> None:
     """Write the state after `step` steps of the run that `identity` (recipe and dataset digest) names."""
     state = {
         "version": VERSION,
         "step": step,
         "identity": dict(identity),
-        "encoder": encoder.state_dict(),
+        "learner": learner.state_dict(),
         "optimiser": optimiser.state_dict(),
         "generator": torch.get_rng_state(),
     }
@@ -37,8 +37,8 @@ def save(
     write_whole(path, buffer.getbuffer())
 
 
-def restore(path: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, Any]) -> int:
-    """Load the state at `path` into encoder and optimiser; returns the step, 0 where there is no checkpoint.
+def restore(path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, identity: Mapping[str, Any]) -> int:
+    """Load the state at `path` into learner and optimiser; returns the step, 0 where there is no checkpoint.
 
     Raises ValueError where the file is damaged, hostile, of another version or of other settings.
     """
@@ -50,11 +50,13 @@ def restore(path: Path, encoder: nn.Module, optimiser: torch.optim.Optimizer, id
     except Exception as problem:  # torch raises whatever the damaged bytes lead it to
         reason = (str(problem).splitlines() or [type(problem).__name__])[0]
         raise ValueError(f"checkpoint {path} cannot be read: {reason}; delete it to begin anew") from None
-    if found != VERSION:
-        raise ValueError(f"checkpoint {path} is of version {found}, expected {VERSION}; delete it to begin anew")
+    if found not in (1, VERSION):
+        raise ValueError(f"checkpoint {path} is of version {found}, expected 1 or {VERSION}; delete it to begin anew")
     if _filled(path, state["identity"]) != dict(identity):
         raise ValueError(f"checkpoint {path} is of other settings or data; delete it, or choose another --out")
-    encoder.load_state_dict(state["encoder"])
+    if found == 1:
+        state["learner"] = {f"encoder.{name}": value for name, value in state["encoder"].items()}
+    learner.load_state_dict(state["learner"])
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["generator"])
     return step
@@ -64,6 +66,6 @@ def _filled(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     """The identity as the current version would have written it."""
     settings = {key: value for key, value in identity.items() if key != "digest"}
     try:
-        return {**asdict(Recipe.read(settings)), "digest": identity["digest"]}
+        return {**Recipe.read(settings).settings, "digest": identity["digest"]}
     except (ValueError, KeyError) as problem:
         raise ValueError(f"checkpoint {path}: {problem}; delete it to begin anew") from None

@@ -6,15 +6,19 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pendtrain import __version__
-from pendtrain.recipe import LOSSES, METHODS, PROTOCOLS, SIMILARITIES, Recipe, read_toml, to_toml
+from pendtrain.recipe import ENCODERS, METHODS, OPTIMISERS, PROTOCOLS, Recipe, read_toml, to_toml, typed
 
-DEFAULT = Recipe()
+DEFAULTS = {field.name: field.default for field in fields(Recipe)}
+PAIR = ("contrastive", "supervised")  # what the paper compares
+SILENT = 300.0  # seconds without a sign of life: many heartbeats, even of slow steps
 PATH = click.Path(path_type=Path)
 
 
@@ -31,7 +35,7 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _setting(name: str, **how: Any) -> Callable[[Any], Any]:
     """An option for a setting of the recipe, its default shown but left to the recipe (or its file)."""
-    default = getattr(DEFAULT, name)
+    default = DEFAULTS[name]
     how.setdefault("type", type(default))
     return click.option(f"--{name.replace('_', '-')}", name, default=None, show_default=str(default), **how)
 
@@ -40,13 +44,17 @@ _recipe = _options(
     _setting("epochs", help="Each shows every pendulum once, as one pair."),
     _setting("batch", help="Pendulums a step, over all processes; twice as many images."),
     _setting("protocol", type=click.Choice(PROTOCOLS), help="As printed, or as programmed."),
-    _setting("similarity", type=click.Choice(SIMILARITIES), help="Contrastive: of two embeddings."),
-    _setting("temperature", help="Contrastive: τ of InfoNCE."),
+    _setting("encoder", type=click.Choice(list(ENCODERS)), help="Network; free vectors; the loss's own optimum."),
+    click.option("--set", "own", metavar="KEY=VALUE", multiple=True, help="A setting of the method. May repeat."),
+    click.option("--similarity", help="Contrastive: euclidean or cosine."),
+    click.option("--temperature", type=float, help="Contrastive: τ of InfoNCE.", show_default="0.1"),
     click.option("--decoupled", is_flag=True, default=None, help="Contrastive: no positive pair in the denominator."),
-    _setting("loss", type=click.Choice(LOSSES), help="Supervised: error against the true energy."),
+    click.option("--loss", help="Supervised: mse, l1 or spearman."),
+    click.option("--labelled", type=float, help="Share of pendulums that keep their energy, where the method asks."),
+    _setting("optimiser", type=click.Choice(OPTIMISERS), help="Stochastic gradient descent, or AdamW."),
     _setting("learning_rate", help="Peak rate per 256 pendulums of batch."),
     _setting("warmup_epochs", help="Linear warm-up."),
-    _setting("momentum", help="Of SGD."),
+    _setting("momentum", help="Of SGD; β₁ of AdamW."),
     _setting("weight_decay", help="On all parameters."),
     _setting("clip_norm", help="Largest norm of the gradient."),
     click.option("--recipe", "recipe_file", type=PATH, help="TOML file of these settings; options win over it."),
@@ -77,6 +85,7 @@ def cli() -> None:
     \b
     pendtrain fit --shards data/vanilla                       contrastive, Fig. 16
     pendtrain fit --shards data/vanilla --method supervised   told the energy
+    pendtrain methods                                         every way to learn, and its settings
     pendtrain sweep data/* --seeds 5                          both, five seeds each, on every dataset
     pendtrain sweep data/vanilla* --replicates                both on each replicate of a dataset, its seed for both
     pendtrain embed runs/vanilla/contrastive-d1/seed-0        again, or of another dataset
@@ -86,7 +95,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--shards", type=PATH, help="Dataset, as pendgen builds it.", show_default="required")
-@_setting("method", type=click.Choice(list(METHODS)), help="What the encoder is told.")
+@_setting("method", help="`pendtrain methods` lists them; or yours: package.module:Class.")
 @_setting("dim", help="Outputs of the encoder.")
 @_setting("seed", help="Seed of the initial weights, the order and the pairs.")
 @_recipe
@@ -99,7 +108,7 @@ def fit(shards: Path | None, out: Path, recipe_file: Path | None, print_recipe: 
     stopped. SIGINT, SIGTERM and SIGUSR1 save the state and exit with 128 + the signal's number.
     """
     how = _settings(options)
-    recipe = Recipe(**_given(recipe_file, options))
+    recipe = Recipe.of(**_given(recipe_file, options))
     if print_recipe:
         click.echo(to_toml(recipe), nl=False)
         return 0
@@ -117,7 +126,13 @@ def fit(shards: Path | None, out: Path, recipe_file: Path | None, print_recipe: 
         click.echo(f"pendtrain: {problem}", err=True)
         return 128 + problem.number
     click.echo(f"{'trained' if trained else 'already complete:'} {place}")
-    return 0
+    return 0 if _learning(place) == "ok" else 1
+
+
+def _learning(run: Path) -> str:
+    from pendtrain.runs import read_run
+
+    return str((read_run(run) or {}).get("learning", "ok"))
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
@@ -134,6 +149,11 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 def _given(recipe_file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     """Settings from the file, overridden by those on the command line."""
     given = read_toml(recipe_file) if recipe_file else {}
+    for text in options.pop("own"):
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise ValueError(f"--set {text}, expected KEY=VALUE")
+        given[key.strip().replace("-", "_")] = typed(value.strip())
     return given | {key: value for key, value in options.items() if value is not None}
 
 
@@ -147,8 +167,14 @@ def _given(recipe_file: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     help="What to embed. population: every image that can occur, once; test writes it too, where there is one.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any.")
+@click.option(
+    "--layer",
+    type=click.Choice(["output", "features"]),
+    default="output",
+    help="features: the 512 numbers that the last layer sees, to ask what else the network knows.",
+)
 @click.option("--force", is_flag=True, help="Embed again what is there already.")
-def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) -> None:
+def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, force: bool) -> None:
     """Embed a split of any dataset with the encoder of RUN, each different image once.
 
     Files that are there already are left, unless of an older format. A run of an older version gains its
@@ -156,16 +182,15 @@ def embed(run: Path, shards: Path | None, split: str, device: str, force: bool) 
     """
     from pendtrain.embed import embed_run
 
-    for path, written in embed_run(run, shards, split, device=device, force=force):
+    layer = "" if layer == "output" else layer
+    for path, written in embed_run(run, shards, split, device=device, force=force, layer=layer):
         click.echo(f"{'wrote' if written else 'already there:'} {path}")
 
 
 @cli.command()
 @click.argument("paths", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--method", "methods", type=click.Choice(list(METHODS)), multiple=True, default=list(METHODS), help="May repeat."
-)
-@click.option("--dim", "dims", type=int, multiple=True, default=(DEFAULT.dim,), help="May repeat.")
+@click.option("--method", "methods", multiple=True, default=PAIR, help="May repeat; `pendtrain methods` lists them.")
+@click.option("--dim", "dims", type=int, multiple=True, default=(DEFAULTS["dim"],), help="May repeat.")
 @click.option("--seeds", type=int, show_default="5", help="Training seeds 0 to N - 1, each on every dataset.")
 @click.option(
     "--replicates",
@@ -243,10 +268,28 @@ def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
         yield client.get_executor
 
 
+@cli.command()
+def methods() -> None:
+    """List every way to learn: its source, and its own settings with their defaults, for `--set`."""
+    from dataclasses import fields as settings_of
+
+    from pendtrain.objectives import find
+
+    for name in METHODS:
+        objective = find(name)
+        click.echo(f"{name}: {objective.source}")
+        for field in settings_of(objective.Settings):
+            click.echo(
+                f"    {field.name} = {str(field.default).lower() if field.default in (True, False) else field.default}"
+            )
+        for key, value in objective.usual.items():
+            click.echo(f"    (usual with it: {key} = {value})")
+
+
 @cli.command("list")
 @click.argument("root", type=PATH, default="runs")
 def list_runs(root: Path) -> None:
-    """List the runs below ROOT: status, speed, last loss."""
+    """List the runs below ROOT: status, whether it is alive, last loss, last score and the oracle's."""
     from pendtrain.runs import read_run
 
     found = sorted(path.parent for path in root.rglob("run.json"))
@@ -260,7 +303,18 @@ def list_runs(root: Path) -> None:
             continue
         last = _last_row(run)
         said = f"step {last['step']}, loss {float(last['loss']):.4f}" if last else "no step logged"
+        score = _last_row(run, "spearman")
+        if score:
+            said += f", Spearman {float(score['spearman']):.4f} (oracle {float(score['oracle_spearman']):.4f})"
+        said += f", {_pulse(facts)}" if facts["status"] == "running" and "heartbeat" in facts else ""
+        said += ", nothing learnt: outputs are constant" if facts.get("learning") == "constant" else ""
         click.echo(f"{facts['status']:<9} {run}: {said}")
+
+
+def _pulse(facts: dict[str, Any]) -> str:
+    """Whether a run that says it is running still gives signs of life, and since when it does not."""
+    age = (datetime.now(UTC) - datetime.fromisoformat(facts["heartbeat"])).total_seconds()
+    return f"alive {age:.0f} s ago" if age < SILENT else f"silent for {age / 60:.0f} min: killed? fit goes on"
 
 
 @cli.command()
@@ -275,12 +329,13 @@ def show(run: Path) -> None:
     click.echo(json.dumps({**facts, "last_metrics": _last_row(run)}, indent=2))
 
 
-def _last_row(run: Path) -> dict[str, str] | None:
+def _last_row(run: Path, having: str = "step") -> dict[str, str] | None:
+    """The last row of metrics.csv in which a column is not empty."""
     path = run / "metrics.csv"
     if not path.is_file():
         return None
     with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row.get(having)]
     return rows[-1] if rows else None
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
-from pendtrain.encoder import Encoder, create
+from pendtrain.encoders import Encoder, ResNet18, create
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
 from pendtrain.shards import LABELS, Dataset, open_dataset, read_split
@@ -28,36 +28,47 @@ def distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.i
     return first.astype(np.int64), which
 
 
-def embed(encoder: Encoder, images: NDArray[np.uint8], device: torch.device, batch: int = 1024) -> NDArray[np.float32]:
+def embed(
+    encoder: Encoder, images: NDArray[np.uint8], device: torch.device, layer: str = "", batch: int = 1024
+) -> NDArray[np.float32]:
     """Embeddings of images (P, T, S, S, 3) uint8, each different one encoded once: float32 (P, T, d).
 
     The encoder is put into evaluation mode (running BatchNorm statistics), and left in it.
     """
     flat = images.reshape(-1, *images.shape[2:])
     first, which = distinct(flat)
-    return encode(encoder, flat, first, device, batch)[which].reshape(*images.shape[:2], -1)
+    return encode(encoder, flat, first, device, layer, batch)[which].reshape(*images.shape[:2], -1)
 
 
 @torch.inference_mode()
 def encode(
-    encoder: Encoder, images: NDArray[np.uint8], rows: NDArray[np.int64], device: torch.device, batch: int = 1024
+    encoder: Encoder,
+    images: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    device: torch.device,
+    layer: str = "",
+    batch: int = 1024,
 ) -> NDArray[np.float32]:
-    """Embeddings of some rows of images (N, S, S, 3) uint8, in the order given: float32 (rows, d)."""
+    """Embeddings of some rows of images (N, S, S, 3) uint8, in the order given: float32 (rows, d).
+
+    `layer` "features" gives what the last layer of a ResNet-18 sees, d = 512, instead of its outputs.
+    """
     encoder.eval()
+    of = encoder.features if layer == "features" and isinstance(encoder, ResNet18) else encoder
     pieces: Iterable[NDArray[np.int64]] = np.array_split(rows, max(1, -(-len(rows) // batch)))
-    parts = [encoder(torch.from_numpy(images[piece]).to(device)).float().cpu() for piece in pieces]
+    parts = [of(torch.from_numpy(images[piece]).to(device)).float().cpu() for piece in pieces]
     return np.asarray(torch.cat(parts).numpy(), np.float32)
 
 
 def embed_run(
-    run: Path, shards: Path | None, split: str, *, device: str = "auto", force: bool = False
+    run: Path, shards: Path | None, split: str, *, device: str = "auto", force: bool = False, layer: str = ""
 ) -> list[tuple[Path, bool]]:
     """Embed a split of a dataset with a trained run's encoder; returns the files and whether each was written.
 
     `split` is train, test or population; with test goes the population, where the dataset has one. `shards`
-    defaults to the dataset the run was trained on. A file of this content is left as it is, unless `force`d or of an
-    older format. Raises ValueError where the run is not complete, the dataset's pictures are of another size, or it
-    has no population that could be embedded.
+    defaults to the dataset the run was trained on. `layer` "features" embeds what the last layer sees. A file of this
+    content is left as it is, unless `force`d or of an older format. Raises ValueError where the run is not complete,
+    the dataset's pictures are of another size, or it has no population that could be embedded.
     """
     held = runs.read_run(run)
     if held is None:
@@ -65,22 +76,24 @@ def embed_run(
     recipe = runs.recipe_of(run, held)
     if not (run / "encoder.safetensors").is_file():
         raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")
+    if layer and recipe.encoder != "resnet18":
+        raise ValueError(f"layer is {layer}, which encoder {recipe.encoder} of {run} does not have")
     dataset = open_dataset(shards) if shards else _trained_on(held)
     if dataset.manifest["image_size"] != held["dataset"]["image_size"]:
         raise ValueError(
             f"{dataset.directory} has pictures of {dataset.manifest['image_size']} pixels, "
             f"expected {held['dataset']['image_size']} as in training"
         )
-    paths = {each: embedding_file.path_of(run, dataset, each) for each in splits_to_embed(dataset, split)}
+    paths = {each: embedding_file.path_of(run, dataset, each, layer) for each in splits_to_embed(dataset, split)}
     wanted = [each for each, path in paths.items() if force or not embedding_file.is_there(path, dataset, each)]
     if wanted:
         check_dataset(dataset)
         place = choose_device(device)
-        encoder = create(recipe.dim, recipe.seed)
-        encoder.resnet.load_state_dict(load_weights(run / "encoder.safetensors"))
+        encoder = create(recipe.dim, recipe.seed, kind=recipe.encoder)
+        encoder.load(load_weights(run / "encoder.safetensors"))
         held = _with_settings(held, dataset)
         for each in wanted:
-            write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place)
+            write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place, layer)
     return [(path, each in wanted) for each, path in paths.items()]
 
 
@@ -128,19 +141,21 @@ def write_embeddings(
     dataset: Dataset,
     split: str,
     device: torch.device,
+    layer: str = "",
 ) -> None:
     """Embed a split or the population and write it, with its labels, into the run that `held` describes."""
     if split == "population":
         columns = read_population(dataset)
         image = columns.pop("image")
-        embedding = encode(encoder, image, np.arange(len(image)), device)
+        embedding = encode(encoder, image, np.arange(len(image)), device, layer)
     else:
         columns = read_split(dataset, split, ("image", *LABELS))
         image = columns.pop("image")
         columns |= embedding_file.examples(image, columns["energy"], columns["time"])
-        embedding = embed(encoder, image, device)
-    attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe)
-    embedding_file.write(embedding_file.path_of(run, dataset, split), {"embedding": embedding, **columns}, attributes)
+        embedding = embed(encoder, image, device, layer)
+    attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe, layer)
+    path = embedding_file.path_of(run, dataset, split, layer)
+    embedding_file.write(path, {"embedding": embedding, **columns}, attributes)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

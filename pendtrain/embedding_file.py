@@ -29,8 +29,10 @@ training energies); of a population also data_population_digest, data_left_out (
 What the encoder saw: train_name, train_variant, train_parameters, train_protocol, train_data_seed, train_digest,
 train_gaps, train_image_size, train_bob_size, train_time_gap, train_antialias, train_energy_range, train_time_range,
 train_pendulums, train_images (these three of the training split), train_method, train_dim, train_seed, train_label,
-train_recipe (every setting), train_precision ("float32" or "bfloat16"), train_device. What is not known, or was not
-the same throughout, is absent.
+train_recipe (every setting, general ones and the method's own), train_defaults (defaults of the method's own settings),
+train_learning ("ok"; "constant": all images have one embedding), train_layer
+("features" where `embedding` is what the last layer sees, 512 numbers, and not its outputs), train_precision ("float32"
+or "bfloat16"), train_device. What is not known, or was not the same throughout, is absent.
 
 Only `embedding`, `energy` and the format attributes are needed to score a file of a split. Version 1 lacked
 populations, examples, and all attributes from data_time_range and train_image_size on but method, dim, seed, label
@@ -63,9 +65,9 @@ _DATA = (*_SETTINGS, "seed")
 _TRAIN = (*_SETTINGS, "digest", "time_range", "pendulums", "images")
 
 
-def path_of(run: Path, dataset: Dataset, split: str) -> Path:
-    """Where the embeddings of a split, or of the population, go."""
-    return run / "embeddings" / f"{dataset.name}-{split}.h5"
+def path_of(run: Path, dataset: Dataset, split: str, layer: str = "") -> Path:
+    """Where the embeddings of a split, or of the population, go; those of a layer before the last under its name."""
+    return run / "embeddings" / f"{dataset.name}-{split}{layer and f'-{layer}'}.h5"
 
 
 def write(path: Path, columns: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]) -> None:
@@ -74,15 +76,16 @@ def write(path: Path, columns: Mapping[str, NDArray[Any]], attributes: Mapping[s
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         for name, column in columns.items():
-            file.create_dataset(name, data=column, track_times=False, compression=_gzip(name, column))
+            file.create_dataset(name, data=column, track_times=False, compression=_gzip(name, column, attributes))
         for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
             if value is not None:
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
     runs.write_whole(path, content.getbuffer())
 
 
-def _gzip(name: str, column: NDArray[Any]) -> str | None:
-    return "gzip" if name in _COMPRESSED and column.size else None
+def _gzip(name: str, column: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+    wide = name == "embedding" and attributes.get("train_layer")  # few different rows, each of 2 kB
+    return "gzip" if (wide or name in _COMPRESSED) and column.size else None
 
 
 def is_there(path: Path, dataset: Dataset, split: str) -> bool:
@@ -123,11 +126,12 @@ def data_attributes(dataset: Dataset, split: str) -> dict[str, Any]:
     return {f"data_{key}": value for key, value in facts.items()}
 
 
-def train_attributes(held: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+def train_attributes(held: Mapping[str, Any], recipe: Recipe, layer: str = "") -> dict[str, Any]:
     """What the encoder saw, as `train_*` attributes, from the content of `run.json`; None where it is not known."""
     facts = {key: held["dataset"].get(key) for key in _TRAIN}
-    facts |= {"data_seed": held["dataset"].get("seed"), "recipe": asdict(recipe), "label": recipe.label}
+    facts |= {"data_seed": held["dataset"].get("seed"), "recipe": recipe.settings, "label": recipe.label}
     facts |= {"method": recipe.method, "dim": recipe.dim, "seed": recipe.seed}
+    facts |= {"defaults": asdict(type(recipe.own)()), "learning": held.get("learning"), "layer": layer or None}
     environment = held.get("environment", {})
     for key in ("precision", "device"):
         facts[key] = None if key in environment.get("mixed", ()) else environment.get(key)

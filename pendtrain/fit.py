@@ -2,30 +2,37 @@
 
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save as serialised
 
 from pendtrain import checkpoint, runs
 from pendtrain.device import choose_device, choose_precision, resident
 from pendtrain.distributed import World, world
-from pendtrain.embed import splits_to_embed, write_embeddings
-from pendtrain.encoder import Encoder, create
-from pendtrain.loader import pair_loader
+from pendtrain.embed import distinct, splits_to_embed, write_embeddings
+from pendtrain.encoders import Encoder
+from pendtrain.encoders.table import MOST_SHARE
+from pendtrain.learner import Learner, ObjectiveFailed, speaks_of
+from pendtrain.loader import Known, labelled, pair_loader
 from pendtrain.metrics import Metrics, Progress
-from pendtrain.objectives import objective_of
-from pendtrain.population import check_dataset
+from pendtrain.objectives import Labels, Objective
+from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe, learning_rate
 from pendtrain.run import alone, facts, go_on, held_run, now
 from pendtrain.shards import Dataset, images_of, open_dataset, read_split
+from pendtrain.watch import MOST_IMAGES, Scores, Watch
 
+HEARTBEAT = 20.0  # seconds
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
@@ -68,11 +75,14 @@ class State:
     device: torch.device
     facts: dict[str, Any]
     signalled: list[int] = field(default_factory=list)
+    scores: Scores | None = None
+    """Those of the last look at the encoder."""
+    beaten: float = 0.0
 
     @property
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must belong to."""
-        return {**asdict(self.recipe), "digest": self.dataset.digest}
+        return {**self.recipe.settings, "digest": self.dataset.digest}
 
     @property
     def leads(self) -> bool:
@@ -83,6 +93,12 @@ class State:
         """Set the run's status on disk."""
         if self.leads:
             runs.write_run(self.run, {**self.facts, "status": status, **more})
+
+    def beat(self) -> None:
+        """Say in run.json, now and then, that the run is alive."""
+        if time.monotonic() - self.beaten >= HEARTBEAT:
+            self.beaten = time.monotonic()
+            self.write("running", heartbeat=now())
 
 
 def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = None) -> tuple[Path, bool]:
@@ -110,7 +126,11 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
             check_dataset(dataset)
             state = State(run, recipe, dataset, settings, here, device, facts(recipe, dataset, device, precision, here))
             go_on(run, held, state.facts, state.leads)
-            encoder = _train(state, precision)
+            try:
+                encoder = _optimum(state) if recipe.encoder == "optimum" else _train(state, precision)
+            except ObjectiveFailed as problem:
+                state.write("failed", reason=str(problem))
+                raise TrainingFailed(f"{run} failed: {problem}") from problem
             if here.rank == 0:
                 _save(state, encoder)
             here.wait()
@@ -124,69 +144,129 @@ def _complete(held: dict[str, Any] | None) -> bool:
 def _train(state: State, precision: torch.dtype) -> Encoder:
     recipe, device, here = state.recipe, state.device, state.world
     images = resident(images_of(state.dataset, "train", state.settings.cache), device)
+    learner = Learner(recipe, _table_images(state.dataset, recipe)).to(device)
+    known = _known(state.dataset, recipe, learner.objective)
     energies = read_split(state.dataset, "train", ("energy",))["energy"]
+    energies = np.where(known.labelled, energies, np.nan)
     original = recipe.protocol == "original"
     loader, sampler = pair_loader(
-        images, energies, recipe.seed, recipe.batch, state.settings.workers, original, here.rank, here.size
+        images, energies, recipe.seed, recipe.batch, state.settings.workers, original, here.rank, here.size, known
     )
-    encoder = create(recipe.dim, recipe.seed).to(device)
-    optimiser = torch.optim.SGD(
-        encoder.parameters(), lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    )
-    step = checkpoint.restore(state.run / "checkpoint.pt", encoder, optimiser, state.identity)
+    optimiser = _optimiser(recipe, learner)
+    step = checkpoint.restore(state.run / "checkpoint.pt", learner, optimiser, state.identity)
     steps, total = len(sampler), recipe.epochs * len(sampler)
-    state.write("running")
-    parallel = here.wrap(encoder, device)
-    objective = objective_of(recipe)
+    shown = 2 * (recipe.batch + known.extra)
+    watch = Watch(state.dataset, shown * steps)
+    state.write("running", heartbeat=now())
+    parallel = here.wrap(learner, device)
     began, first_step, saved = time.monotonic(), step, time.monotonic()
     parallel.train()
-    with _signals_noted(state), _metrics(state, step, total) as log:
+    with _signals_noted(state), _metrics(state, step, total, watch.oracle) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
-            for first, second, energy in loader:
+            for first, second, energy, extra in loader:
                 rate = learning_rate(recipe, step, steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                first, second, energy = first.to(device), second.to(device), energy.to(device)
+                learner.objective.progress = step / total
+                first, second, energy, extra = (part.to(device) for part in (first, second, energy, extra))
                 with torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
-                    # Each view by itself, so that BatchNorm sees them apart, as the authors did.
-                    x, y = parallel(first), parallel(second)
-                loss = objective(here.gather(x), here.gather(y), here.gather(energy), recipe)
+                    rows = parallel(first, second)
+                labels = Labels(here.gather(energy), here.gather(extra.float()).bool())
+                loss = learner.loss(tuple(here.gather(part) for part in rows), labels)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), recipe.clip_norm)
+                norm = torch.nn.utils.clip_grad_norm_(learner.parameters(), recipe.clip_norm)
                 due = time.monotonic() - saved >= state.settings.checkpoint_seconds
                 logging = (step + 1) % state.settings.log_every == 0 or step + 1 == total
+                looking = (step + 1) % (watch.every * steps) == 0 or step + 1 == total
                 stopping = here.any(bool(state.signalled))
-                if logging or due or stopping:
+                if logging or looking or due or stopping:
                     # Before the step, so that neither weights nor a checkpoint ever hold a NaN that was seen.
                     _refuse_infinite(state, step + 1, loss.item(), norm.item())
                 optimiser.step()
+                learner.after_step()
                 step += 1
-                if logging:
-                    speed = 2 * recipe.batch * (step - first_step) / (time.monotonic() - began)
-                    log((step, (step - 1) // steps, loss.item(), rate, norm.item(), round(speed, 1)))
+                if looking and state.leads:
+                    state.scores = watch(learner.encoder, device)
+                if logging or looking:
+                    elapsed = time.monotonic() - began
+                    speed = shown * (step - first_step) / elapsed
+                    row = (step, (step - 1) // steps, loss.item(), rate, norm.item(), round(speed, 1), shown * step)
+                    log(row, elapsed, state.scores if looking else None)
+                    state.beat()
                 if (due or stopping) and state.leads:
-                    checkpoint.save(state.run / "checkpoint.pt", encoder, optimiser, step, state.identity)
+                    checkpoint.save(state.run / "checkpoint.pt", learner, optimiser, step, state.identity)
                     saved = time.monotonic()
                 if stopping:
                     _stop(state, step, total)
     seconds = time.monotonic() - began
-    seen = 2 * recipe.batch * (total - first_step)
+    seen = shown * (total - first_step)
     state.facts |= {"train_seconds": round(seconds, 2), "resumed_at_step": first_step}
     state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
+    if state.scores is None and state.leads:  # killed between its last step and its end
+        state.scores = watch(learner.encoder, device)
+    return learner.encoder
+
+
+def _optimum(state: State) -> Encoder:
+    """No training: a table of every image that can occur, where the objective's expected loss is least."""
+    train, method = state.dataset.manifest["splits"]["train"], state.recipe.method
+    test = state.dataset.manifest["splits"]["test"]
+    law = ("energy_law", "energy_bands", "time_range")
+    if state.dataset.population is None or any(train[key] != test[key] for key in law):
+        reason = why_none(state.dataset) if state.dataset.population is None else "it trains under another law"
+        raise ValueError(f"{state.dataset.directory} has no population of its training law: {reason}")
+    population = read_population(state.dataset)
+    learner = Learner(state.recipe, population["image"])
+    with speaks_of(method):
+        best = learner.objective.optimum(population)
+    if best is None:
+        raise ValueError(f"method {method} has no loss with an optimum, expected another; try --encoder table")
+    encoder = learner.encoder
+    encoder.load({**encoder.weights(), "vectors": torch.from_numpy(best)})
+    state.scores = Watch(state.dataset, 1).score(best) if len(best) <= MOST_IMAGES else None
     return encoder
 
 
-def _metrics(state: State, step: int, total: int) -> Metrics:
+def _table_images(dataset: Dataset, recipe: Recipe) -> NDArray[np.uint8] | None:
+    """The distinct images of the training split, for an encoder that is a table of them."""
+    if recipe.encoder != "table":
+        return None
+    images = read_split(dataset, "train", ("image",))["image"]
+    images = images.reshape(-1, *images.shape[2:])
+    first, _ = distinct(images)
+    if len(first) > MOST_SHARE * len(images):
+        raise ValueError(
+            f"{dataset.directory} shows {len(first)} different images among {len(images)}, expected images that recur "
+            "for --encoder table; with noisy pictures it would learn each by heart"
+        )
+    return np.asarray(images[first])
+
+
+def _known(dataset: Dataset, recipe: Recipe, objective: Objective) -> Known:
+    """Who keeps a label, by the method's setting `labelled` where it has one."""
+    pendulums = dataset.manifest["splits"]["train"]["pendulums"]
+    share = getattr(recipe.own, "labelled", 1.0)
+    return Known(labelled(recipe.seed, pendulums, share), objective.labels_needed, not objective.needs_unlabelled)
+
+
+def _optimiser(recipe: Recipe, learner: Learner) -> torch.optim.Optimizer:
+    free = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(free, lr=0.0, betas=(recipe.momentum, 0.999), weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(free, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+
+
+def _metrics(state: State, step: int, total: int, oracle: Scores) -> Metrics:
     what = f"{state.dataset.name} {state.recipe.label} seed {state.recipe.seed}"
     progress = Progress(what, step, total, state.settings.quiet or not state.leads)
-    return Metrics(state.run if state.leads else None, step, state.settings.logger, progress)
+    return Metrics(state.run if state.leads else None, step, state.settings.logger, progress, oracle)
 
 
 def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        reason = f"loss {loss}, gradient norm {norm} at step {step}; expected finite numbers"
+        reason = f"method {state.recipe.method} diverged: loss {loss}, gradient norm {norm} at step {step}"
         state.write("failed", reason=reason)
         raise TrainingFailed(f"{state.run} failed: {reason}")
 
@@ -200,12 +280,16 @@ def _stop(state: State, step: int, total: int) -> None:
 
 def _save(state: State, encoder: Encoder) -> None:
     """Write the encoder and the embeddings of test split and population; only then is the run complete."""
-    weights = {name: value.cpu().contiguous() for name, value in encoder.resnet.state_dict().items()}
+    if state.scores is not None:
+        state.facts["learning"] = state.scores.learning
+    weights = {name: value.cpu().contiguous() for name, value in encoder.weights().items()}
     runs.write_whole(state.run / "encoder.safetensors", serialised(weights))
     for split in splits_to_embed(state.dataset, "test"):
         write_embeddings(state.run, encoder, state.recipe, state.facts, state.dataset, split, state.device)
     state.write("complete", ended=now())
     (state.run / "checkpoint.pt").unlink(missing_ok=True)
+    if state.facts.get("learning") == "constant":
+        print(f"{state.run}: nothing learnt: outputs are constant", file=sys.stderr)
 
 
 @contextmanager

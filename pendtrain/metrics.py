@@ -11,8 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from pendtrain.runs import METRICS, write_whole
+from pendtrain.watch import Scores
 
 Row = tuple[Any, ...]
+_SECONDS = METRICS.index("seconds")
 
 
 class Metrics:
@@ -22,8 +24,9 @@ class Metrics:
     does not lead) nothing is written. Close it by leaving its `with` block.
     """
 
-    def __init__(self, run: Path | None, step: int, logger: str, progress: "Progress") -> None:
-        self.progress = progress
+    def __init__(self, run: Path | None, step: int, logger: str, progress: "Progress", oracle: Scores) -> None:
+        self.progress, self.oracle = progress, oracle
+        self.seconds = 0.0  # that the rows kept took
         self.writers: list[Callable[[Row], None]] = []
         self.closers: list[Callable[[], None]] = [progress.close]
         if run is not None:
@@ -38,17 +41,23 @@ class Metrics:
         for close in self.closers:
             close()
 
-    def __call__(self, row: Row) -> None:
-        """Log one row."""
+    def __call__(self, row: Row, elapsed: float, scores: Scores | None) -> None:
+        """Log one row: what `METRICS` names up to the images, the seconds since this leg began, and scores if any."""
+        found: Row = ("",) * 4
+        if scores is not None:
+            both = (scores, self.oracle)
+            found = tuple(round(value, 6) for each in both for value in (each.spearman, each.local_spearman))
         for write in self.writers:
-            write(row)
-        self.progress(row[0], row[1], row[2], row[5])
+            write((*row, round(self.seconds + elapsed, 2), *found))
+        self.progress(row[0], row[1], row[2], row[5], scores)
 
     def _open_csv(self, path: Path, step: int) -> None:
         kept: list[list[str]] = []
         if step and path.is_file():
             with open(path, newline="", encoding="utf-8") as file:
                 kept = [row for row in list(csv.reader(file))[1:] if row and row[0].isdecimal() and int(row[0]) <= step]
+        kept = [row + [""] * (len(METRICS) - len(row)) for row in kept]  # of an older version
+        self.seconds = next((float(row[_SECONDS]) for row in reversed(kept) if row[_SECONDS]), 0.0)
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows([METRICS, *kept])
         write_whole(path, table.getvalue().encode())
@@ -71,7 +80,8 @@ class Metrics:
 
         def write(row: Row) -> None:
             for name, value in zip(METRICS[2:], row[2:], strict=True):
-                board.add_scalar(name, value, row[0])
+                if value != "":
+                    board.add_scalar(name, value, row[0])
 
         self.writers.append(write)
         self.closers.append(board.close)
@@ -85,14 +95,19 @@ class Progress:
         hidden = quiet or not sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=step, desc=what, unit="step", disable=hidden, leave=False)
         self.said = time.monotonic()
+        self.score = ""
 
-    def __call__(self, step: int, epoch: int, loss: float, speed: float) -> None:
-        """Say how far training is; `speed` in images/s."""
+    def __call__(self, step: int, epoch: int, loss: float, speed: float, scores: Scores | None = None) -> None:
+        """Say how far training is; `speed` in images/s, `scores` where the encoder was just looked at."""
+        if scores is not None:
+            self.score = f"{scores.spearman:.4f}/{scores.local_spearman:.3f}"
         self.bar.update(step - self.bar.n)
-        self.bar.set_postfix(loss=f"{loss:.4f}", images_per_s=f"{speed:.0f}")
+        shown = {"spearman": self.score} if self.score else {}
+        self.bar.set_postfix(loss=f"{loss:.4f}", images_per_s=f"{speed:.0f}", **shown)
         if self.bar.disable and not self.quiet and time.monotonic() - self.said >= 30:
             self.said = time.monotonic()
             line = f"{self.what}: step {step} of {self.total}, epoch {epoch}, loss {loss:.4f}, {speed:.0f} images/s"
+            line += f", Spearman {self.score} (global/local)" if self.score else ""
             print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:

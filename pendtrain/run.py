@@ -5,7 +5,6 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -63,7 +62,7 @@ def facts(
         "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},
     }
     return {
-        "recipe": asdict(recipe),
+        "recipe": recipe.settings,
         "label": recipe.label,
         "dataset": runs.dataset_facts(dataset),
         "environment": environment,

@@ -2,15 +2,21 @@
 
     runs/<dataset name>/<label>/seed-<n>/
         run.json              format, format_version, status, recipe, label, dataset, environment, times
-        metrics.csv           step, epoch, loss, learning_rate, gradient_norm, images_per_second
+        metrics.csv           step, epoch, loss, learning_rate, gradient_norm, images_per_second; images seen and
+                              seconds of training up to then; and every few epochs, else empty, spearman and
+                              local_spearman with the oracle's beside them (watch.py)
         checkpoint.pt         latest full state while the run is not complete; see checkpoint.py
-        encoder.safetensors   state_dict of torchvision.models.resnet18(num_classes=dim)
+        encoder.safetensors   state_dict of torchvision.models.resnet18(num_classes=dim); of encoders table and
+                              optimum their images, uint8 (U, S, S, 3), and vectors, float32 (U, dim)
         embeddings/           <dataset name>-<split>.h5; see embedding_file.py
 
 `status` is `running`, `stopped` (by a signal), `complete` or `failed` (then `reason` says why).
-`run.json` says `complete` only when everything else stands. A directory without it is not a run.
+`run.json` says `complete` only when everything else stands. A directory without it is not a run. While it is
+`running`, `heartbeat` is the time, in UTC, of a moment not long ago; of a complete one `learning` says `ok`,
+or `constant` (all images have one embedding).
 
-`recipe` holds every setting by name; one that is missing did not exist when the run began (`Recipe.read`).
+`recipe` holds every setting by name, general ones and the method's own; one that is missing did not exist when the
+run began (`Recipe.read`).
 `dataset` holds what the encoder is trained on: name, variant, parameters, protocol, seed, gaps, image_size, bob_size,
 time_gap, antialias, energy_range, content_version; of the training split time_range, pendulums and images; digest
 and directory. `environment` holds device, device_type, precision ("float32" or "bfloat16"), threads, cores, world,
@@ -25,7 +31,6 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -34,7 +39,10 @@ from pendtrain.recipe import Recipe, differences
 from pendtrain.shards import Dataset
 
 FORMAT, FORMAT_VERSION = "pendulum-run", 2
-METRICS = ("step", "epoch", "loss", "learning_rate", "gradient_norm", "images_per_second")
+METRICS = (
+    *("step", "epoch", "loss", "learning_rate", "gradient_norm", "images_per_second", "images", "seconds"),
+    *("spearman", "local_spearman", "oracle_spearman", "oracle_local_spearman"),
+)
 _SETTINGS = (
     *("name", "variant", "parameters", "protocol", "seed", "gaps"),
     *("image_size", "bob_size", "time_gap", "antialias", "energy_range", "content_version"),
@@ -102,8 +110,8 @@ def recipe_of(run: Path, held: Mapping[str, Any]) -> Recipe:
 
 def differing(run: Path, held: Mapping[str, Any], recipe: Recipe, dataset: Dataset) -> list[str]:
     """Settings and data in which the run that is there is another than the one wanted, as `key: held, wanted`."""
-    found = {**asdict(recipe_of(run, held)), "dataset digest": held["dataset"]["digest"]}
-    return differences(found, {**asdict(recipe), "dataset digest": dataset.digest})
+    found = {**recipe_of(run, held).settings, "dataset digest": held["dataset"]["digest"]}
+    return differences(found, {**recipe.settings, "dataset digest": dataset.digest})
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:

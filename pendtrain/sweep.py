@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pendtrain import runs
-from pendtrain.recipe import ONLY_FOR, Recipe
+from pendtrain.recipe import Recipe, own_settings
 from pendtrain.shards import Dataset, image_shape, open_dataset
 
 ASSUMED_SPEED = 1000.0  # images/s at 32 pixels, where no finished run tells better
@@ -70,7 +70,7 @@ def plan(
     """The runs a sweep asks for, in order: seeds or replicates outermost, so that every condition has one early.
 
     `seeds` is a number to cross with all datasets, or None to train each replicate with its own seed. Files among
-    `paths` are passed over. Settings that only one method looks at go to that method alone. Raises ValueError where
+    `paths` are passed over. Settings that only some methods have go to those alone. Raises ValueError where
     nothing is left, a dataset or setting is refused, or two paths come to the same run or the same replicate.
     """
     folders = [path for path in paths if path.is_dir() or not path.exists()]
@@ -85,8 +85,9 @@ def plan(
         drawn = [(seed, path, dataset) for seed, (path, dataset) in product(range(seeds), datasets)]
     planned: dict[Path, Planned] = {}
     for (seed, path, dataset), method, dim in product(drawn, methods, dims):
-        own = {key: value for key, value in settings.items() if ONLY_FOR.get(key, method) == method}
-        recipe = Recipe(**{**own, "method": method, "dim": dim, "seed": seed})
+        apart = {key for other in methods for key in own_settings(other)} - set(own_settings(method))
+        mine = {key: value for key, value in settings.items() if key not in apart}
+        recipe = Recipe.of(**{**mine, "method": method, "dim": dim, "seed": seed})
         entry = _planned(path, dataset, recipe, out)
         if entry.run in planned:
             raise ValueError(f"{planned[entry.run].shards} and {entry.shards} would both be trained into {entry.run}")

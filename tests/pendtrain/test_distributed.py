@@ -1,5 +1,6 @@
 """Two gloo processes against one: gradients of the joined batch, in float64 with BatchNorm frozen."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,35 +9,40 @@ from pathlib import Path
 import pytest
 import torch
 
-from pendtrain.encoder import create
-from pendtrain.objectives import contrastive, supervised
+from pendtrain.learner import Learner
+from pendtrain.objectives import Labels
 from pendtrain.recipe import Recipe
 
 WORKER = """
-import sys, torch
+import json, sys, torch
 from pathlib import Path
 from pendtrain.distributed import world
-from pendtrain.encoder import create
-from pendtrain.objectives import contrastive, supervised
+from pendtrain.learner import Learner
+from pendtrain.objectives import Labels
 from pendtrain.recipe import Recipe
 
 data = torch.load(sys.argv[1], weights_only=True)
 torch.set_num_threads(1)
 with world(torch.device("cpu")) as here:
-    for name, objective, recipe in (
-        ("contrastive", contrastive, Recipe(dim=2)),
-        ("decoupled", contrastive, Recipe(dim=2, decoupled=True, similarity="cosine")),
-        ("supervised", supervised, Recipe(method="supervised", dim=2)),
-    ):
-        net = create(2, 0).double().eval().resnet
-        parallel = here.wrap(net, torch.device("cpu"))
+    for number, settings in enumerate(json.loads(sys.argv[3])):
+        learner = Learner(Recipe.of(**settings)).double().eval()
+        learner.encoder.forward = learner.encoder.resnet.forward  # pictures in float64 as they are
+        parallel = here.wrap(learner, torch.device("cpu"))
         part = slice(here.rank * 4, here.rank * 4 + 4)
-        x, y = parallel(data["first"][part]), parallel(data["second"][part])
-        loss = objective(here.gather(x), here.gather(y), here.gather(data["energy"][part]), recipe)
-        loss.backward()
+        rows = parallel(data["first"][part], data["second"][part])
+        assert rows[0].dtype == torch.float64
+        labels = Labels(here.gather(data["energy"][part]), here.gather(data["extra"][part]).bool())
+        learner.loss(tuple(here.gather(each) for each in rows), labels).backward()
         if here.rank == 1:
-            torch.save([p.grad for p in net.parameters()], f"{sys.argv[2]}-{name}.pt")
+            torch.save([p.grad for p in learner.parameters()], f"{sys.argv[2]}-{number}.pt")
 """
+METHODS = [
+    {"dim": 2},
+    {"dim": 2, "decoupled": True, "similarity": "cosine"},
+    {"method": "supervised", "dim": 2},
+    {"method": "joint", "term": "mse", "labelled": 0.5},
+    {"method": "joint"},
+]
 
 
 def torchrun(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
@@ -51,21 +57,27 @@ def test_gradients_equal_those_of_one_process_on_the_joined_batch(tmp_path: Path
     shape = (8, 3, 32, 32)
     first, second = (torch.rand(shape, dtype=torch.float64, generator=draw) for _ in range(2))
     energy = torch.rand(8, dtype=torch.float64, generator=draw)
-    torch.save({"first": first, "second": second, "energy": energy}, tmp_path / "data.pt")
+    energy[[1, 6]] = torch.nan
+    extra = torch.tensor([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0])
+    data = {"first": first, "second": second, "energy": energy, "extra": extra}
+    told = {**data, "energy": energy.nan_to_num(0.5)}
+    methods = [settings | {"seed": 0} for settings in METHODS]
     (tmp_path / "worker.py").write_text(WORKER)
-    done = torchrun(tmp_path / "worker.py", tmp_path / "data.pt", tmp_path / "grad")
-    assert done.returncode == 0, done.stderr
-    for name, objective, recipe in (
-        ("contrastive", contrastive, Recipe(dim=2)),
-        ("decoupled", contrastive, Recipe(dim=2, decoupled=True, similarity="cosine")),
-        ("supervised", supervised, Recipe(method="supervised", dim=2)),
-    ):
-        net = create(2, 0).double().eval().resnet
-        objective(net(first), net(second), energy, recipe).backward()
-        theirs = torch.load(tmp_path / f"grad-{name}.pt", weights_only=True)
-        for ours, other in zip(net.parameters(), theirs, strict=True):
-            assert ours.grad is not None
-            assert torch.allclose(ours.grad, other, rtol=1e-9, atol=1e-12 + 1e-9 * ours.grad.abs().max().item())
+    for name, held, some in (("told", told, methods[:3]), ("some", data, methods[3:])):
+        torch.save(held, tmp_path / f"{name}.pt")
+        done = torchrun(tmp_path / "worker.py", tmp_path / f"{name}.pt", tmp_path / name, json.dumps(some))
+        assert done.returncode == 0, done.stderr
+        for number, settings in enumerate(some):
+            learner = Learner(Recipe.of(**settings)).double().eval()
+            rows = learner.objective.rows(learner.encoder.resnet, held["first"], held["second"])
+            learner.loss(rows, Labels(held["energy"], held["extra"].bool())).backward()
+            theirs = torch.load(tmp_path / f"{name}-{number}.pt", weights_only=True)
+            for ours, other in zip(learner.parameters(), theirs, strict=True):
+                if ours.grad is None:
+                    assert other is None
+                    continue
+                bound = 1e-12 + 1e-9 * ours.grad.abs().max().item()
+                assert torch.allclose(ours.grad, other, rtol=1e-9, atol=bound), settings
 
 
 def test_a_whole_run_over_two_processes_and_a_batch_they_cannot_divide(small: Path, tmp_path: Path) -> None:

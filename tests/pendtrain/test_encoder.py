@@ -3,7 +3,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet18
 
-from pendtrain.encoder import SmallMapConv2d, create
+from pendtrain.encoders import create
+from pendtrain.encoders.resnet18 import SmallMapConv2d
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 100])

@@ -16,8 +16,9 @@ from torchvision.models import resnet18
 
 from pendtrain import fit as fitting
 from pendtrain.embed import distinct, embed
-from pendtrain.encoder import create
+from pendtrain.encoders import create
 from pendtrain.fit import Settings, TrainingFailed, fit
+from pendtrain.objectives.contrastive import Contrastive
 from pendtrain.recipe import Recipe
 from pendtrain.runs import directory
 from pendtrain.shards import check_files, open_dataset, read_split
@@ -150,10 +151,8 @@ def test_supervised_learns_energies_that_it_is_told(small: Path, tmp_path: Path)
 def test_a_loss_that_explodes_marks_the_run_failed(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pendtrain import objectives
-
-    monkeypatch.setattr(objectives, "contrastive", lambda x, *_: x.sum() * float("nan"))
-    with pytest.raises(TrainingFailed, match=r"loss nan.*at step 2; expected finite numbers"):
+    monkeypatch.setattr(Contrastive, "loss", lambda _, rows, *__: rows[0].sum() * float("nan"))
+    with pytest.raises(TrainingFailed, match=r"method contrastive diverged: loss nan.*at step 2"):
         fit(small, TINY, tmp_path, Settings(quiet=True))
     run = next(tmp_path.rglob("run.json"))
     assert json.loads(run.read_text())["status"] == "failed"
@@ -215,7 +214,7 @@ def test_newest_complete_version_is_taken(small: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--method", "magic"], "'magic' is not one of"),
+        (["--method", "magic"], "method is magic, expected contrastive"),
         (["--dim", "0"], "dim is 0, expected 1 to"),
         (["--epochs", "-3"], "epochs is -3, expected 1 to"),
         (["--seed", "-1"], "seed is -1"),

@@ -4,11 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-from pendtrain.objectives import contrastive, soft_ranks, squared_distances, supervised
+from pendtrain.objectives import Labels, find
+from pendtrain.objectives.contrastive import squared_distances
+from pendtrain.objectives.supervised import soft_ranks
 from pendtrain.recipe import Recipe, learning_rate
 
-R = Recipe()
+R, S = Recipe(), Recipe(method="supervised")
 NONE = torch.empty(0)
+
+
+def loss(x: torch.Tensor, y: torch.Tensor, energy: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    """The recipe's objective on embeddings of two views."""
+    objective = find(recipe.method)(recipe.own, torch.nn.Identity(), recipe.dim, recipe.protocol)
+    return objective.loss((x, y), Labels(energy, torch.zeros(len(x), dtype=torch.bool)))
+
+
+def contrastive(x: torch.Tensor, y: torch.Tensor, energy: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    assert recipe.method == "contrastive"
+    return loss(x, y, energy, recipe)
+
+
+def supervised(x: torch.Tensor, y: torch.Tensor, energy: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    assert recipe.method == "supervised"
+    return loss(x, y, energy, recipe)
 
 
 def views(count: int = 9, dim: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -41,25 +59,25 @@ def test_gradients_agree_with_finite_differences() -> None:
     x, y = (v.requires_grad_() for v in views(5))
     assert torch.autograd.gradcheck(lambda a, b: contrastive(a, b, NONE, R), (x, y))
     energy = torch.rand(5, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda a, b: supervised(a, b, energy, R), (x, y))
+    assert torch.autograd.gradcheck(lambda a, b: supervised(a, b, energy, S), (x, y))
 
 
 def test_euclidean_laws() -> None:
     x, y = views()
-    loss = contrastive(x, y, NONE, R)
+    here = contrastive(x, y, NONE, R)
     turn = torch.linalg.qr(torch.randn(2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))[0]
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(2))
-    assert torch.allclose(contrastive(x + 7, y + 7, NONE, R), loss)  # shift
-    assert torch.allclose(contrastive(-x, -y, NONE, R), loss)  # reflection
-    assert torch.allclose(contrastive(x @ turn, y @ turn, NONE, R), loss)  # rotation
-    assert torch.allclose(contrastive(x[order], y[order], NONE, R), loss)  # order of the batch
-    assert torch.allclose(contrastive(y, x, NONE, R), loss)  # order of the views
-    hotter = Recipe(temperature=4 * R.temperature)
-    assert torch.allclose(contrastive(2 * x, 2 * y, NONE, hotter), loss)  # temperature is a squared length
+    assert torch.allclose(contrastive(x + 7, y + 7, NONE, R), here)  # shift
+    assert torch.allclose(contrastive(-x, -y, NONE, R), here)  # reflection
+    assert torch.allclose(contrastive(x @ turn, y @ turn, NONE, R), here)  # rotation
+    assert torch.allclose(contrastive(x[order], y[order], NONE, R), here)  # order of the batch
+    assert torch.allclose(contrastive(y, x, NONE, R), here)  # order of the views
+    hotter = Recipe.of(temperature=4 * R.own.temperature)
+    assert torch.allclose(contrastive(2 * x, 2 * y, NONE, hotter), here)  # temperature is a squared length
 
 
 def test_cosine_by_hand_and_its_laws() -> None:
-    recipe = Recipe(dim=2, similarity="cosine", temperature=0.5)
+    recipe = Recipe.of(dim=2, similarity="cosine", temperature=0.5)
     x = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
     y = torch.tensor([[1.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
     c = math.sqrt(0.5)
@@ -71,7 +89,7 @@ def test_cosine_by_hand_and_its_laws() -> None:
 
 
 def test_decoupled_leaves_the_positive_out() -> None:
-    recipe = Recipe(decoupled=True)
+    recipe = Recipe.of(decoupled=True)
     x, y = (v[:3, :1] for v in views())
     logits = -((x - y.T) ** 2) / 0.1
     rows = [-logits[i, i] + torch.logsumexp(logits[i, [j for j in range(3) if j != i]], 0) for i in range(3)]
@@ -85,9 +103,9 @@ def test_decoupled_leaves_the_positive_out() -> None:
 
 def test_absolute_error_and_original_protocol() -> None:
     x, y, energy = torch.tensor([[0.5]]), torch.tensor([[0.1]]), torch.tensor([0.2])
-    l1 = Recipe(method="supervised", loss="l1")
+    l1 = Recipe.of(method="supervised", loss="l1")
     assert supervised(x, y, energy, l1).item() == pytest.approx(0.2)
-    original = Recipe(method="supervised", protocol="original")
+    original = Recipe.of(method="supervised", protocol="original")
     assert supervised(x, y, energy, original).item() == pytest.approx(0.09)
 
 
@@ -98,7 +116,7 @@ def test_soft_ranks_approach_ranks_and_their_loss_spearman() -> None:
     assert torch.allclose(soft_ranks(values, 1e-6), ranks, atol=1e-6)
     assert torch.allclose(soft_ranks(3 * values - 5), soft_ranks(values))
     assert soft_ranks(values).sum().item() == pytest.approx(40 * 41 / 2)
-    recipe = Recipe(method="supervised", loss="spearman")
+    recipe = Recipe.of(method="supervised", loss="spearman")
     exact = np.corrcoef(ranks, energy.argsort().argsort())[0, 1]
     assert supervised(values[:, None], values[:, None], energy, recipe).item() == pytest.approx(1 - exact, abs=0.02)
     assert supervised(energy[:, None], energy[:, None], energy, recipe).item() < 0.01
@@ -115,7 +133,7 @@ def test_distances_survive_large_offsets() -> None:
 def test_mean_squared_error_of_every_output_and_view() -> None:
     x, y = torch.tensor([[0.5, 0.1]]), torch.tensor([[0.3, 0.4]])
     expected = (0.3**2 + 0.1**2 + 0.1**2 + 0.2**2) / 4
-    assert supervised(x, y, torch.tensor([0.2]), R).item() == pytest.approx(expected)
+    assert supervised(x, y, torch.tensor([0.2]), S).item() == pytest.approx(expected)
 
 
 def test_learning_rate_warms_up_and_falls_to_zero() -> None:
@@ -138,7 +156,7 @@ def test_learning_rate_warms_up_and_falls_to_zero() -> None:
 )  # fmt: skip
 def test_recipe_refuses(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*, expected"):
-        Recipe(**wrong)
+        Recipe.of(**wrong)
 
 
 def test_label_names_what_differs() -> None:

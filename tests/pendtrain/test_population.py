@@ -94,8 +94,11 @@ def test_attributes_say_what_was_embedded_and_what_was_seen(run: Path, peopled: 
         assert (attributes["train_pendulums"], attributes["train_images"]) == (40, 6)
         assert attributes["train_precision"] == json.loads((run / "run.json").read_text())["environment"]["precision"]
         assert attributes["train_device"]
-        assert Recipe(**json.loads(attributes["train_recipe"])) == TINY
+        assert Recipe.read(json.loads(attributes["train_recipe"])) == TINY
         assert '"temperature": 0.1' in attributes["train_recipe"]
+        assert json.loads(attributes["train_defaults"])["temperature"] == 0.1
+        assert attributes["train_learning"] == "ok"
+        assert "train_layer" not in attributes
     assert (test["data_split"], test["data_pendulums"], test["data_images"]) == ("test", 40, 6)
     assert population["data_split"] == "population"
     assert population["data_population_digest"] == dataset.manifest["population"]["digest"]

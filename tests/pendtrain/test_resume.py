@@ -15,6 +15,7 @@ import torch
 
 from pendtrain import fit as fitting
 from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
+from pendtrain.objectives.contrastive import Contrastive
 from pendtrain.recipe import Recipe
 
 RECIPE = Recipe(epochs=3, batch=10)  # 4 steps an epoch, 12 in all
@@ -103,22 +104,21 @@ def test_signal_exits_with_its_code(small: Path, tmp_path: Path) -> None:
 def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pendtrain import objectives
-
     calls = []
 
-    def explode(x: torch.Tensor, *rest: object) -> torch.Tensor:
+    def explode(_: object, rows: tuple[torch.Tensor, ...], labels: object) -> torch.Tensor:
+        x = rows[0]
         calls.append(x)
         return x.square().mean() * (float("nan") if len(calls) == 6 else 1.0)
 
-    monkeypatch.setattr(objectives, "contrastive", explode)
+    monkeypatch.setattr(Contrastive, "loss", explode)
     with pytest.raises(TrainingFailed, match=r"loss nan.*at step 6"):
         fit(small, RECIPE, tmp_path, OFTEN)
     run = next(tmp_path.rglob("run.json")).parent
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["step"] == 5
-    assert all(torch.isfinite(value).all() for value in state["encoder"].values())
+    assert all(torch.isfinite(value).all() for value in state["learner"].values())
 
 
 class Hostile:

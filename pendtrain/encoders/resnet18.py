@@ -8,6 +8,8 @@ into a plain `torchvision.models.resnet18(num_classes=d)` and back.
 Source: He et al. 2016, https://arxiv.org/abs/1512.03385, as implemented by torchvision.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,7 +50,7 @@ def _dense(weight: Tensor, side: int, out_side: int, stride: int) -> Tensor:
     return blocks.permute(0, 2, 1, 3).reshape(out_side**2 * c_out, side**2 * c_in)
 
 
-class Encoder(nn.Module):
+class ResNet18(nn.Module):
     """Images → embeddings: torchvision's ResNet-18, whose last layer has `dim` outputs.
 
     The trunk runs under whatever autocast is active; the last layer always in float32, since eight
@@ -64,19 +66,24 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (N, S, S, 3) → float32 (N, dim)."""
+        features = self.features(images)
+        with torch.autocast(features.device.type, enabled=False):
+            embedding: Tensor = self.resnet.fc(features.float())
+        return embedding
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees: uint8 (N, S, S, 3) → (N, 512), after ReLU and the mean over the map."""
         net = self.resnet
         # NHWC in memory read as NCHW *is* channels_last: no copy beyond the conversion.
         x = (images.float() / 255.0).permute(0, 3, 1, 2)
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
         x = net.layer4(net.layer3(net.layer2(net.layer1(x))))
-        features = torch.flatten(net.avgpool(x), 1)
-        with torch.autocast(features.device.type, enabled=False):
-            embedding: Tensor = net.fc(features.float())
-        return embedding
+        return torch.flatten(net.avgpool(x), 1)
 
+    def weights(self) -> dict[str, Tensor]:
+        """What `encoder.safetensors` holds: the state_dict of `torchvision.models.resnet18(num_classes=dim)`."""
+        return dict(self.resnet.state_dict())
 
-def create(dim: int, seed: int) -> Encoder:
-    """A freshly initialised encoder in channels_last; the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Encoder(dim).to(memory_format=torch.channels_last)
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over `weights()`."""
+        self.resnet.load_state_dict(weights)

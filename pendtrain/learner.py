@@ -1,0 +1,64 @@
+"""Encoder + objective: what is optimised, saved, distributed and resumed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pendtrain.encoders import create
+from pendtrain.objectives import Labels, Objective, Rows, find
+from pendtrain.recipe import Recipe
+
+_OBJECTIVES = 2**32  # apart from the seeds of encoders, whose draws an objective must not change
+
+
+class Learner(nn.Module):
+    """The encoder and the body of the objective, built from a recipe; the same for the same seed."""
+
+    def __init__(self, recipe: Recipe, images: NDArray[np.uint8] | None = None) -> None:
+        """`images`: the distinct ones, uint8 (U, S, S, 3), of an encoder that is a table."""
+        super().__init__()
+        self.recipe = recipe
+        self.encoder = create(recipe.dim, recipe.seed, images, recipe.encoder)
+        with torch.random.fork_rng(devices=[]), speaks_of(recipe.method):
+            torch.manual_seed(_OBJECTIVES + recipe.seed % _OBJECTIVES)
+            self.objective: Objective = find(recipe.method)(recipe.own, self.encoder, recipe.dim, recipe.protocol)
+
+    def forward(self, first: Tensor, second: Tensor) -> Rows:
+        """What the loss needs of each pendulum, float32 (B, …), never bfloat16; two views uint8 (B, S, S, 3)."""
+        with speaks_of(self.recipe.method):
+            rows = self.objective.rows(self.encoder, first, second)
+            return tuple(each.float() if each.dtype is torch.bfloat16 else each for each in rows)
+
+    def loss(self, rows: Rows, labels: Labels) -> Tensor:
+        """The loss of a whole batch. Raises ValueError where the objective does not return one number."""
+        with speaks_of(self.recipe.method):
+            loss = self.objective.loss(rows, labels)
+            if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
+                shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+                raise ValueError(f"the loss is {shape}, expected a scalar tensor with a gradient")
+            return loss.reshape(())
+
+    def after_step(self) -> None:
+        """Let the objective do what it does once the parameters have moved."""
+        with speaks_of(self.recipe.method):
+            self.objective.after_step(self.encoder)
+
+
+class ObjectiveFailed(Exception):
+    """An objective raised, or returned what is no loss."""
+
+
+@contextmanager
+def speaks_of(method: str) -> Iterator[None]:
+    """Whatever an objective raises, in one line that names it."""
+    try:
+        yield
+    except (KeyboardInterrupt, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as problem:
+        reason = " ".join(str(problem).split()) or type(problem).__name__
+        raise ObjectiveFailed(f"method {method} raised {type(problem).__name__}: {reason[:300]}") from problem
