@@ -13,12 +13,12 @@ import numpy as np
 
 _TEXTS = (
     *("name", "variant", "protocol", "split", "digest", "population_digest", "energy_law"),
-    *("method", "label", "precision", "device"),
+    *("method", "label", "layer", "learning", "precision", "device"),
 )
 _WHOLE = ("seed", "data_seed")
 _COUNTS = ("dim", "image_size", "bob_size", "pendulums", "images")
 _REAL = ("time_gap", "left_out")
-_OBJECTS = ("parameters", "recipe")
+_OBJECTS = ("parameters", "recipe", "defaults")
 _BANDS = ("gaps", "energy_bands")
 _PAIRS = ("time_range", "energy_range")
 _LEVELS = ("eps_n", "eps_g", "alpha_c", "alpha_g", "num_gaps")

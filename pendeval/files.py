@@ -1,12 +1,12 @@
 """Opens what others wrote: embeddings of either version, run descriptions, training curves.
 
 Reads format "pendulum-embedding", versions 1 and 2. Of a split: HDF5 with root datasets `embedding` (P, T, d) and
-`energy` (P,), optionally `energy_given_image` (P, T), `angle` (P, T, 2), `visible` (P, T, 2), and a few pictures as
-`example_image` (K, S, S, 3) with `example_energy` (K,). Of a population (version 2; every image that can occur, once):
-`embedding` (U, d) beside `probability`, `energy_given_image`, `visible`, `energy_edges`, `energy_probability` and
-`energy_moment`. Attributes `data_*` and `train_*` say what was embedded and what the encoder saw. Beside them, format
-"pendulum-run", versions 1 and 2: a `run.json` whose `status` says whether the embeddings below it are final, and
-`metrics.csv`. Score files are `pendeval.scores`'s.
+`energy` (P,), optionally `energy_given_image` (P, T), `time` (P, T), `angle` (P, T, 2), `visible` (P, T, 2), and a few
+pictures as `example_image` (K, S, S, 3) with `example_energy` (K,). Of a population (version 2; every image that can
+occur, once): `embedding` (U, d) beside `probability`, `energy_given_image`, `visible`, `energy_edges`,
+`energy_probability` and `energy_moment`. Attributes `data_*` and `train_*` say what was embedded and what the encoder
+saw. Beside them, format "pendulum-run", versions 1 and 2: a `run.json` whose `status` says whether the embeddings below
+it are final, and `metrics.csv`. Score files are `pendeval.scores`'s.
 
 A file may come from anywhere, so nothing in it is followed or believed: links to other files, data kept in
 other files, and shapes that would not fit in memory are refused by name.
@@ -33,12 +33,14 @@ RUN_FORMAT, RUN_VERSIONS = "pendulum-run", (1, 2)
 _KNOWN = [(FORMAT, version) for version in FORMAT_VERSIONS]
 ENDINGS = (".h5", ".hdf5")
 MOST_VALUES, MOST_PENDULUMS, MOST_OUTPUTS = 20_000_000, 100_000, 512
+MOST_EMBEDDED = 60_000_000
 MOST_CHUNK_BYTES, MOST_EXAMPLE_BYTES = 2**28, 2**24
-"""What one file may hold: the paper's has 102,400 embeddings and twice as many angles, of 5120 pendulums."""
+"""What one file may hold: the paper's has 102,400 embeddings, of an inner layer 512 values each, and twice as many
+angles, of 5120 pendulums."""
 MOST_DIFFERENT, MOST_JOINT = 250_000, 40_000_000
 """What a population may hold: images, and values of a table of images and energy bins."""
 _ROUNDING = 1e-9
-_LABELS = {"energy": 1, "energy_given_image": 2, "angle": 3, "visible": 3}
+_LABELS = {"energy": 1, "energy_given_image": 2, "time": 2, "angle": 3, "visible": 3}
 _POPULATION = {
     **{"visible": 2, "probability": 1, "energy_given_image": 1},
     **{"energy_edges": 1, "energy_probability": 2, "energy_moment": 2},
@@ -64,6 +66,8 @@ class Embeddings:
     attributes: Mapping[str, Any]
     examples: tuple[NDArray[np.uint8], NDArray[np.float64]] | None = None
     """some pictures (K, S, S, 3) and their energies (K,)"""
+    time: NDArray[np.float64] | None = None
+    """(P, T), of the blue bob, in units of the natural frequency"""
 
     def text(self, name: str, missing: str = "") -> str:
         """An attribute as text."""
@@ -162,7 +166,7 @@ def pair_up(paths: Sequence[Path]) -> tuple[list[Source], list[Problem]]:
 
 def _mates(split: Mapping[str, Any], population: Mapping[str, Any], exact: bool) -> bool:
     """Whether a population is of the dataset of a test split, by name or (`exact`) by content, and of its run."""
-    keys = ["data_name", "train_digest", "train_recipe", "train_label", "train_seed"]
+    keys = ["data_name", "train_digest", "train_recipe", "train_label", "train_seed", "train_layer"]
     keys += ["data_digest"] if exact else []
     return split.get("data_split") == "test" and all(split.get(key) == population.get(key) for key in keys)
 
@@ -255,7 +259,7 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
                 most = (MOST_DIFFERENT, MOST_JOINT)
                 columns = {name: _column(file, name, axes, *most) for name, axes in _POPULATION.items()}
                 return _population(path, embedding, columns, attributes)
-            embedding = _column(file, "embedding", 3)
+            embedding = _column(file, "embedding", 3, most_values=MOST_EMBEDDED)
             labels = {name: _column(file, name, axes) for name, axes in _LABELS.items() if name in file.keys()}  # noqa: SIM118
             examples = _examples(file)
     except (OSError, RuntimeError, KeyError, TypeError) as problem:
@@ -271,6 +275,7 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
         visible=None if visible is None else visible.astype(np.bool_),
         attributes=attributes,
         examples=examples,
+        time=labels.get("time"),
     )
 
 

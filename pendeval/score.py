@@ -15,7 +15,8 @@ from pendeval.files import Embeddings
 from pendeval.measures import bootstrap, density, geometry, regression, spearman
 from pendeval.measures.ambiguity import blank_images
 from pendeval.measures.line import empty_arc, line
-from pendeval.measures.registry import MEASURES
+from pendeval.measures.motion import velocity
+from pendeval.measures.registry import MEASURES, WIDE
 from pendeval.scored import CERTAIN, ENOUGH_PENDULUMS, Scored
 
 Float = NDArray[np.float64]
@@ -38,6 +39,8 @@ class View:
     """(n,)"""
     counts: NDArray[np.int16]
     """(resamples, P)"""
+    motion: Mapping[str, Float]
+    """where the blue bob is and how fast, as far as the file says it: sin θ, cos θ and θ̇, (n,) each"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def score(e: Embeddings, oracles: Mapping[str, Scores]) -> Scored:
         view = _view(e, flat, values, some, counts)
         scores = _measure(view, _gaps(e))
         row = {"view": name, "line": how, "images": len(view.energy)}
-        row |= scores.row | _shape(e, view, some)
+        row |= scores.row | _shape(view)
         if how == "angle":
             row["empty_arc"] = empty_arc(view.values)
         if name == "all":
@@ -98,7 +101,14 @@ def score(e: Embeddings, oracles: Mapping[str, Scores]) -> Scored:
 def _view(e: Embeddings, flat: Float, values: Float, some: NDArray[np.bool_], counts: NDArray[np.int16]) -> View:
     images = e.embedding.shape[1]
     energy, pendulum = np.repeat(e.energy, images), np.repeat(np.arange(len(e.energy)), images)
-    return View(flat[some], values[some], energy[some], pendulum[some], counts)
+    motion = {}
+    if e.angle is not None:
+        blue = e.angle[:, :, 0].ravel()[some]
+        motion = {"sin": np.sin(blue), "cos": np.cos(blue)}
+    if e.time is not None:
+        motion["velocity"] = velocity(e.time.ravel()[some], energy[some])
+    flat = flat if some.all() else flat[some]  # of an inner layer, a copy is large
+    return View(flat, values[some], energy[some], pendulum[some], counts, motion)
 
 
 def _gaps(e: Embeddings) -> Bands:
@@ -196,10 +206,16 @@ def _regress(view: View, row: dict[str, Any], note: Any) -> None:
     images = np.bincount(owner, minlength=pendulums)
     forest = regression.forest(given, energy, asked)
     row["forests"] = forest.protocol
-    answers = {
-        "forest_rmse": forest.predictions,
-        "knn_rmse": regression.nearest(given, energy, asked)[None],
-        "linear_rmse": regression.linear(given, energy, asked)[None],
+    targets = {"energy": view.energy, **view.motion}
+    columns = np.stack(list(targets.values()), axis=1)
+    read_off = regression.linear(given, columns[fit], asked)
+    for name, share in zip(targets, regression.explained(read_off, columns[held]), strict=True):
+        row[f"linear_r2_{name}"] = float(share)
+    answers = {"forest_rmse": forest.predictions}
+    if given.shape[1] <= WIDE or len(regression.distinct(given)[0]) <= regression.MOST_DISTINCT:
+        answers["knn_rmse"] = regression.nearest(given, energy, asked)[None]
+    answers |= {
+        "linear_rmse": read_off[:, 0][None],
         "monotone_rmse": regression.monotone(view.values[fit, None], energy, view.values[held, None])[None],
     }
     for name, predictions in answers.items():
@@ -211,7 +227,7 @@ def _regress(view: View, row: dict[str, Any], note: Any) -> None:
         note(name, float(errors.mean()), bootstrap.root_mean_squares(per_pendulum, images, view.counts))
 
 
-def _shape(e: Embeddings, view: View, some: NDArray[np.bool_]) -> dict[str, Any]:
+def _shape(view: View) -> dict[str, Any]:
     """Range, dimensions and vertical position."""
     row: dict[str, Any] = {}
     if view.embedding.shape[1] == 1:
@@ -219,12 +235,11 @@ def _shape(e: Embeddings, view: View, some: NDArray[np.bool_]) -> dict[str, Any]
     elif len(view.energy) > 1:
         row["participation_ratio"] = geometry.participation_ratio(view.embedding)
         row["line_share"] = geometry.line_share(view.embedding, view.values)
-    if e.angle is not None:
-        height = np.cos(e.angle[:, :, 0].ravel()[some])
+    if view.embedding.shape[1] <= WIDE and "cos" in view.motion:
+        height = view.motion["cos"]
         row["vertical_r2"] = geometry.vertical_share(view.embedding, view.values, height)
         row["vertical_gain"] = geometry.vertical_gain(view.embedding, view.values, height)
-        sideways = np.sin(e.angle[:, :, 0].ravel()[some])
-        row["horizontal_gain"] = geometry.vertical_gain(view.embedding, view.values, sideways)
+        row["horizontal_gain"] = geometry.vertical_gain(view.embedding, view.values, view.motion["sin"])
         correlations = geometry.vertical_correlations(view.embedding, height, view.pendulum)
         row["vertical_correlations"] = [_number(value) for value in correlations]
         if np.isfinite(correlations).any():

@@ -7,6 +7,7 @@ time-invariant); the participation ratio is the usual effective dimension (Gao e
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.registry import WIDE
 from pendeval.measures.valid import require
 
 Float = NDArray[np.float64]
@@ -27,8 +28,10 @@ def time_invariance(embedding: Float, pendulum: Int) -> float:
     n, pendulums = len(pendulum), len(images)
     if n == pendulums or pendulums < 2:
         return float("nan")
-    total = float(((embedding - embedding.mean(axis=0)) ** 2).sum())
-    left = float((within_pendulum(embedding, pendulum) ** 2).sum())
+    total = left = 0.0
+    for columns in np.split(embedding, range(WIDE, embedding.shape[1], WIDE), axis=1):  # a copy of all would be large
+        total += float(((columns - columns.mean(axis=0)) ** 2).sum())
+        left += float((within_pendulum(columns, pendulum) ** 2).sum())
     within = left / (n - pendulums)
     usual = (n - (images**2).sum() / n) / (pendulums - 1)  # images of a pendulum, where their number differs
     between = ((total - left) / (pendulums - 1) - within) / usual

@@ -13,6 +13,8 @@ answer is then that of endlessly many images drawn so.
 import numpy as np
 from numpy.typing import NDArray
 
+from pendeval.measures.registry import WIDE
+from pendeval.measures.regression import distinct, nearest_rows
 from pendeval.measures.valid import require
 
 Float = NDArray[np.float64]
@@ -65,8 +67,11 @@ def spectral(embedding: Float, probability: Float | None = None) -> Float:
     its shortest links, so that an order exists; constant where all points are one.
     """
     require(embedding=embedding)
-    rows, which = np.unique(embedding, axis=0, return_inverse=True)
-    which = which.reshape(-1)
+    if embedding.shape[1] > WIDE:
+        rows, which = distinct(embedding)
+    else:
+        rows, which = np.unique(embedding, axis=0, return_inverse=True)
+        which = which.reshape(-1)
     if len(rows) < 3:
         return which.astype(np.float64)
     if probability is not None:
@@ -82,7 +87,7 @@ def spectral(embedding: Float, probability: Float | None = None) -> Float:
         generator = np.random.Generator(np.random.Philox(key=0))
         chosen = generator.choice(len(marks), MOST_LANDMARKS, replace=False, p=weight[common] / weight[common].sum())
         drawn = marks[chosen]
-        nearest = _nearest(drawn, rows, 1)[1][:, 0]
+        nearest = nearest_rows(drawn, rows, 1)[1][:, 0]
         gathered = np.bincount(nearest, weights=weight, minlength=MOST_LANDMARKS).astype(np.float64)
         value = _placed(drawn, _eigenvector(drawn, gathered, copied=probability is None), marks)
     if common.all():
@@ -92,18 +97,9 @@ def spectral(embedding: Float, probability: Float | None = None) -> Float:
     return everywhere[which]
 
 
-def _nearest(marks: Float, rows: Float, neighbours: int) -> tuple[Float, NDArray[np.int64]]:
-    """Distance and number of the nearest of `marks` to each of `rows` (u, d): (u, neighbours) each."""
-    from scipy.spatial import cKDTree
-
-    number = np.arange(1, min(neighbours, len(marks)) + 1)
-    far, near = cKDTree(marks).query(rows, k=number)
-    return np.asarray(far, np.float64), np.asarray(near, np.int64)
-
-
 def _placed(marks: Float, value: Float, rows: Float) -> Float:
     """Values of `rows` (u, d) between those of the eight nearest of `marks`: float64 (u,)."""
-    far, near = _nearest(marks, rows, 8)
+    far, near = nearest_rows(marks, rows, min(8, len(marks)))
     scale = np.maximum(far[:, -1:], np.finfo(float).tiny) / 2
     share = np.exp(-((far / scale) ** 2) / 2)
     return np.asarray((value[near] * share).sum(axis=1) / share.sum(axis=1))

@@ -11,9 +11,9 @@ drawn with replacement. Two exact shortcuts, which give the very trees scikit-le
       drawn, each with its number of draws as weight and the mean energy of the draws as target;
     * in one dimension a fully grown tree splits halfway between any two neighbouring drawn values, so its answer
       is the mean energy at the nearest drawn value, and a sorted list does the work of the tree.
-Where an embedding has several dimensions and more than `MOST_DISTINCT` distinct values, neither helps enough;
-there one forest is grown instead of ten, on `FEWER_IMAGES` drawn images in two dimensions, on fewer in more, down
-to `LEAST_IMAGES`. `Forest.protocol` says which.
+Where an embedding has several dimensions and more than `MOST_DISTINCT` distinct values, or more than `WIDE`
+dimensions (an inner layer), neither helps enough; there one forest is grown instead of ten, on `FEWER_IMAGES` drawn
+images in two dimensions, on fewer in more, down to `LEAST_IMAGES`. `Forest.protocol` says which.
 
 What the forest cannot see: a noise-free test split of 32 pixels shows about 1,700 different images, each many times.
 Any embedding that keeps images apart, in whatever order, tells the forest (and, less so, the neighbours) which image
@@ -29,12 +29,14 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.spatial import cKDTree
 
+from pendeval.measures.registry import WIDE
 from pendeval.measures.valid import require
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 FORESTS, TREES, NEIGHBOURS = 10, 100, 20
 MOST_DISTINCT, FEWER_IMAGES, LEAST_IMAGES = 4096, 16_384, 1024
+RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,17 @@ def halves(pendulum: Int, seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.
 
 
 def distinct(embedding: Float) -> tuple[Float, Int]:
-    """The different rows of an embedding (n, d), sorted, and the number of each image's row: (u, d), int64 (n,).
+    """The different rows of an embedding (n, d), and the number of each image's row: (u, d), int64 (n,).
 
-    Values are taken as float32, as scikit-learn's trees take them.
+    Sorted where there are few outputs. Values are taken as float32, as scikit-learn's trees take them.
     """
-    rows, which = np.unique(embedding.astype(np.float32), axis=0, return_inverse=True)
+    values = np.ascontiguousarray(embedding, np.float32) + np.float32(0)  # -0.0 is 0.0
+    if values.shape[1] > WIDE:  # by their bytes: number by number takes half a minute
+        whole = values.view(np.dtype((np.void, values.shape[1] * values.itemsize))).reshape(-1)
+        _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+        rows = values[first]
+    else:
+        rows, which = np.unique(values, axis=0, return_inverse=True)
     return rows.astype(np.float64), which.reshape(-1).astype(np.int64)
 
 
@@ -69,7 +77,7 @@ def forest(embedding: Float, energy: Float, queries: Float, forests: int = FORES
     rows, which = distinct(embedding)
     asked, asked_which = distinct(queries)
     protocol = "exact"
-    if embedding.shape[1] > 1 and len(rows) > MOST_DISTINCT:
+    if (embedding.shape[1] > 1 and len(rows) > MOST_DISTINCT) or embedding.shape[1] > WIDE:
         fewer = min(max(FEWER_IMAGES * 2 // embedding.shape[1], LEAST_IMAGES), len(energy))
         forests, protocol = 1, f"cheaper: {fewer} images"
         kept = np.random.Generator(np.random.Philox(key=1)).choice(len(energy), fewer, replace=False)
@@ -114,22 +122,67 @@ def nearest(embedding: Float, energy: Float, queries: Float, neighbours: int = N
     count = np.bincount(which)
     total = np.bincount(which, weights=energy)
     most = min(neighbours + 1, len(rows))
-    far, near = (np.asarray(a).reshape(len(asked), most) for a in cKDTree(rows).query(asked, k=most))
+    far, near = nearest_rows(rows, asked, most)
     reached = np.minimum((np.cumsum(count[near], axis=1) < neighbours).sum(axis=1), most - 1)
     used = far <= np.take_along_axis(far, reached[:, None], axis=1)
     return np.asarray(((total[near] * used).sum(axis=1) / (count[near] * used).sum(axis=1))[asked_which])
 
 
-def linear(embedding: Float, energy: Float, queries: Float) -> Float:
-    """Least squares with an intercept: float64 (m,)."""
-    require(embedding=embedding, energy=energy)
+def nearest_rows(rows: Float, asked: Float, most: int) -> tuple[Float, Int]:
+    """Distance and number of the `most` nearest of `rows` (u, d) to each of `asked` (v, d), rising: (v, most) each."""
+    if rows.shape[1] > WIDE:  # a tree would look at every row, one number at a time
+        from sklearn.neighbors import NearestNeighbors
+
+        far, near = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(rows).kneighbors(asked)
+    else:
+        far, near = cKDTree(rows).query(asked, k=np.arange(1, most + 1))
+    return np.asarray(far, np.float64), np.asarray(near, np.int64)
+
+
+def linear(embedding: Float, targets: Float, queries: Float) -> Float:
+    """Least squares with an intercept, of `targets` (n,) or (n, k): float64 (m,) or (m, k)."""
+    require(embedding=embedding, targets=targets)
     require(queries=queries)
+    if embedding.shape[1] > WIDE:
+        return _wide(embedding, targets, queries)
 
     def design(points: Float) -> Float:
         return np.column_stack([np.ones(len(points)), points - embedding.mean(axis=0)])
 
-    weights = np.linalg.lstsq(design(embedding), energy, rcond=None)[0]
+    weights = np.linalg.lstsq(design(embedding), targets, rcond=None)[0]
     return np.asarray(design(queries) @ weights)
+
+
+def _wide(embedding: Float, targets: Float, queries: Float) -> Float:
+    """`linear` of many outputs, from the distinct embeddings, each weighted by how often it occurs.
+
+    A ridge of `RIDGE` of the variance of every output decides where outputs follow from one another up to float32, as
+    many of an inner layer do, and moves nothing else. Outputs that never vary are left out.
+    """
+    rows, which = distinct(embedding)
+    asked, asked_which = distinct(queries)
+    count = np.bincount(which)
+    share = (count / len(which))[:, None]
+    wanted = np.zeros((len(rows), *targets.shape[1:]))
+    np.add.at(wanted, which, targets)
+    middle, mean = (share * rows).sum(axis=0), targets.mean(axis=0)
+    scale = np.sqrt((share * (rows - middle) ** 2).sum(axis=0))
+    scale[scale <= np.finfo(np.float32).eps * np.abs(middle)] = np.inf
+    left, size, right = np.linalg.svd(np.sqrt(share) * ((rows - middle) / scale), full_matrices=False)
+    told = left.T @ (np.sqrt(share) * (wanted.reshape(len(rows), -1) / count[:, None] - mean))
+    weights = right.T @ ((size / (size**2 + RIDGE))[:, None] * told)
+    answers = mean + (asked - middle) / scale @ weights
+    return np.asarray(answers[asked_which].reshape(len(queries), *targets.shape[1:]))
+
+
+def explained(predictions: Float, truth: Float) -> Float:
+    """Share of the variance of each column of `truth` (m, k) that predictions (m, k) explain: float64 (k,).
+
+    At most 1; below 0 where their mean would have been a better guess. NaN for a column that never varies.
+    """
+    require(predictions=predictions, truth=truth)
+    missed, total = ((predictions - truth) ** 2).sum(axis=0), ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    return np.where(total > 0, 1 - missed / np.where(total > 0, total, 1.0), np.nan)
 
 
 def monotone(embedding: Float, energy: Float, queries: Float) -> Float:
