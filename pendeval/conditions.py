@@ -9,7 +9,9 @@ people; nothing is read from them, save that the label stands for the recipe of 
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,15 +20,28 @@ from pendeval.settings import Data, canonical, data_of, pairs, parsed, refuse_im
 
 _FIRST: dict[str, Any] = {
     **{"epochs": 100, "batch": 512, "learning_rate": 0.02, "warmup_epochs": 5, "momentum": 0.9},
-    **{"weight_decay": 1e-3, "clip_norm": 3.0, "temperature": 0.1, "similarity": "euclidean", "decoupled": False},
-    **{"loss": "mse", "protocol": "paper"},
+    **{"weight_decay": 1e-3, "clip_norm": 3.0, "protocol": "paper"},
 }
-"""Fig. 16 of the paper in the words of pendtrain's recipe; every version of it records these."""
-_LATER: dict[str, Any] = {}
-"""Settings that a recipe gained since, with the value that reproduces the runs from before."""
+"""General settings in the words of pendtrain's recipe, as Fig. 16 has them; every version of it records these."""
+_LATER: dict[str, Any] = {"encoder": "resnet18", "optimiser": "sgd"}
+"""General settings that a recipe gained since, with the value that reproduces the runs from before."""
 PAPER_RECIPE: dict[str, Any] = {**_FIRST, **_LATER}
-OBJECTIVE = ("similarity", "temperature", "decoupled", "loss")
-"""Settings that make another objective; what else differs is the schedule."""
+_GENERAL = ("method", "dim", "seed", *PAPER_RECIPE)
+"""Whatever else a recipe holds is a setting of its method alone."""
+_SCHEDULE = [name for name in PAPER_RECIPE if name != "protocol"]
+_FIRST_OWN: dict[str, dict[str, Any]] = {
+    "contrastive": {"similarity": "euclidean", "temperature": 0.1, "decoupled": False},
+    "supervised": {"loss": "mse"},
+}
+"""The own settings of the paper's methods, as it had them. Runs of version 1 hold those of both."""
+_LATER_OWN: dict[str, dict[str, Any]] = {
+    "contrastive": {"one_sided": False, "anneal_from": 0.0},
+    "supervised": {"labelled": 1.0},
+}
+"""What they gained since."""
+PAPER_OWN = {method: {**first, **_LATER_OWN[method]} for method, first in _FIRST_OWN.items()}
+PAPER_ENCODERS = ("resnet18", "")
+"""The paper's network; of a recipe that names none it is believed."""
 FULL_PENDULUMS, FULL_IMAGES = 5120, 20
 _WHOLE = "[[0.0, 1.0]]"
 
@@ -43,8 +58,12 @@ class Condition:
     """train or test; a population counts as test, whose law it follows"""
     method: str
     dim: int
+    layer: str
+    """"" for the outputs of the encoder, "features" for what its last layer sees"""
     recipe: str
-    """canonical JSON of the typed recipe without its seed; "" where none is recorded"""
+    """canonical JSON of the typed recipe without its seed and without other methods' settings; "" where none is held"""
+    defaults: str
+    """JSON of the defaults of the method's own settings, for words alone; "" where none are recorded"""
     label: str
     pendulums: int | None
     """of the split embedded; None for a population"""
@@ -72,7 +91,7 @@ class Condition:
         size = (self.train_pendulums, self.train_images)
         train = self.train if self.train.known and None not in size else self.train_proof
         recipe = self.recipe or self.label or self.file_proof
-        return data, train, size, self.split, self.method, self.dim, recipe
+        return data, train, size, self.split, self.method, self.dim, recipe, self.layer
 
     @property
     def seeds(self) -> tuple[int | None, int | None, int | None]:
@@ -85,10 +104,16 @@ class Condition:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def counterpart(self, view: str, pendulums: int | None = None, images: int | None = None) -> str:
-        """Twelve digits, equal where two methods can be compared: all but the method and its label is equal."""
-        data, train, size, split, _, dim, recipe = self.experiment
-        settings = (*self._departing, self.departures) if self.recipe else recipe
-        same = (data, train, size, split, dim, settings, self.recipe_protocol)
+        """Twelve digits, equal where conditions can be compared: all but the method and its own settings is equal.
+
+        Of a recipe that is not known to be whole, no setting is known to be the method's own.
+        """
+        data, train, size, split, _, dim, recipe, layer = self.experiment
+        given = self._given
+        if given:
+            own = {"method", *(given.keys() - {*_GENERAL} if _is_complete(given, self.method) else ())}
+            recipe = canonical({name: value for name, value in given.items() if name not in own})
+        same = (data, train, size, split, dim, layer, recipe)
         text = repr((same, view, pendulums or self.pendulums, images or self.images))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -112,33 +137,47 @@ class Condition:
 
     @property
     def departures(self) -> tuple[str, str]:
-        """How the recipe departs from the paper's main one: in its objective, and in its schedule."""
-        found: dict[bool, list[str]] = {True: [], False: []}
-        for name, value in self._departing:
-            words = name.replace("_", " ")
-            found[name in OBJECTIVE].append(words if value == "true" else f"{words} {_word(value)}")
+        """How the recipe departs from the usual one: in the method's own settings, and in the schedule.
+
+        Own settings are held against the paper's, or, of methods it has not, against the defaults the file records;
+        general ones against Fig. 16.
+        """
+        given = self._given
+        usual = PAPER_OWN.get(self.method) or json.loads(self.defaults or "{}")
+        objective = [name for name in given if name not in _GENERAL and _departs(given, name, usual)]
+        schedule = [name for name in given if name in _SCHEDULE and _departs(given, name, PAPER_RECIPE)]
         unknown = [f"recipe of {self.label}" if self.label else "recipe unknown"]
-        if self.recipe:
-            unknown = ["the rest unknown"] if _FIRST.keys() - json.loads(self.recipe).keys() else []
-        return clean(", ".join(found[True])), clean(", ".join(found[False] + unknown))
+        if given:
+            unknown = [] if _is_complete(given, self.method) else ["the rest unknown"]
+        words = [[_words(name, given[name]) for name in names] for names in (objective, schedule)]
+        return clean(", ".join(words[0])), clean(", ".join(words[1] + unknown))
 
     @property
-    def _departing(self) -> list[tuple[str, str]]:
-        """Settings of the recipe that are not the paper's, in order, and their values as JSON."""
-        given = json.loads(self.recipe) if self.recipe else {}
-        apart = [name for name in given if name not in ("method", "dim", "protocol")]
-        return [(name, canonical(given[name])) for name in apart if given[name] != PAPER_RECIPE.get(name)]
+    def _given(self) -> dict[str, Any]:
+        """The recipe by name, in order; empty where none is recorded."""
+        return dict(json.loads(self.recipe)) if self.recipe else {}
 
     @property
     def recipe_protocol(self) -> str:
         """Protocol of the recipe; "" where none is recorded."""
-        return str(json.loads(self.recipe).get("protocol", "")) if self.recipe else ""
+        return str(self._given.get("protocol", ""))
+
+    @property
+    def encoder(self) -> str:
+        """What turns images into embeddings: resnet18, table, optimum; "" where that is unknown."""
+        return clean(str(self._given.get("encoder", "")))
+
+    @property
+    def labelled(self) -> float:
+        """Share of pendulums that keep their energy in training; NaN where the method has no such setting."""
+        share = self._given.get("labelled", 1.0 if self.method == "supervised" else math.nan)
+        return float(share) if isinstance(share, float) or _is_whole(share) else math.nan
 
     @property
     def full(self) -> bool:
-        """Whether schedule and training data are the paper's in full."""
+        """Whether encoder, schedule and training data are the paper's in full."""
         enough = (self.train_pendulums or 0) >= FULL_PENDULUMS and (self.train_images or 0) >= FULL_IMAGES
-        return enough and not self.departures[1]
+        return enough and not self.departures[1] and not self.layer
 
     def columns(self) -> dict[str, Any]:
         """The condition as cells of a table: both sides' settings, words for people, the knobs and the seeds."""
@@ -153,6 +192,7 @@ class Condition:
         return cells | {
             **{"data_words": self.data_words, "train_words": "" if own else self.train.words},
             **{"split": self.split, "label": self.label, "method": self.method, "dim": self.dim, "recipe": self.recipe},
+            **{"layer": self.layer, "encoder": self.encoder, "labelled": self.labelled},
             **{"train_pendulums": self.train_pendulums, "train_images": self.train_images},
             **{"own": own, "usual": self.usual, "objective": objective, "schedule": schedule},
             **{"recipe_protocol": self.recipe_protocol, "full": self.full, "precision": self.precision},
@@ -167,7 +207,10 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
     file without digests is of. Raises ValueError where settings contradict each other.
     """
     data, train = (data_of(held, side) for side in ("data", "train"))
-    recipe = _recipe(held)
+    given = parsed(held, "train_recipe") or {}
+    method = str(held.get("train_method", "")) or clean(str(given.get("method", "")))
+    defaults = parsed(held, "train_defaults")
+    recipe = _recipe(given, method, defaults or {})
     _refuse_contradictions(held, data, train, recipe, dim)
     recipe.pop("seed", None)
     bands = parsed(held, "data_energy_bands")
@@ -178,9 +221,11 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
         train=train,
         law=(str(held.get("data_energy_law", "")), "" if bands is None else canonical(pairs(bands))),
         split="test" if split == "population" else split,
-        method=str(held.get("train_method", "")),
+        method=method,
         dim=dim,
+        layer=str(held.get("train_layer", "")),
         recipe=canonical(recipe) if recipe else "",
+        defaults="" if defaults is None else canonical(defaults),
         label=str(held.get("train_label", "")),
         pendulums=whole(held, "data_pendulums"),
         images=whole(held, "data_images"),
@@ -201,12 +246,13 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
 def _refuse_contradictions(
     held: Mapping[str, Any], data: Data, train: Data, recipe: Mapping[str, Any], dim: int
 ) -> None:
-    for name, stated in (("method", held.get("train_method")), ("seed", held.get("train_seed"))):
+    for where, stated in (("train_dim", held.get("train_dim")), ("train_recipe's dim", recipe.get("dim"))):
+        if stated is not None and stated != dim and not held.get("train_layer"):  # an inner layer has its own width
+            raise ValueError(f"{where} is {stated!r}, but the embedding has {dim} outputs")
+    for name in ("method", "seed", "dim"):
+        stated = held.get(f"train_{name}")
         if stated is not None and recipe.get(name, stated) != stated:
             raise ValueError(f"train_{name} is {stated!r}, but train_recipe has {name} {recipe[name]!r}")
-    for where, stated in (("train_dim", held.get("train_dim")), ("train_recipe's dim", recipe.get("dim"))):
-        if stated is not None and stated != dim:
-            raise ValueError(f"{where} is {stated!r}, but the embedding has {dim} outputs")
     refuse_impossible(held, "data", data)
     refuse_impossible(held, "train", train)
     if held.get("data_digest") and held.get("data_digest") == held.get("train_digest"):
@@ -215,24 +261,63 @@ def _refuse_contradictions(
             raise ValueError("data_digest and train_digest are equal, but the settings of the two sides differ")
 
 
-def _recipe(held: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe, empty where none is recorded.
+def _recipe(given: Mapping[str, Any], method: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe with every number of its type: a whole number for a float is that float.
 
-    What a whole recipe lacks did not exist when it was written and has the value that reproduces it, so that the file
-    is of the same condition as a later one that records it. A whole number for a float of the paper's is that float.
+    What a complete recipe lacks did not exist when it was written and has the value that reproduces it, so that the
+    file is of the same condition as a later one that records it; what version 1 recorded of the other method says
+    nothing. Empty where none is recorded.
     """
+    usual = {**PAPER_RECIPE, **defaults, **PAPER_OWN.get(method, {})}
     typed = {
-        name: float(value) + 0.0 if isinstance(PAPER_RECIPE.get(name), float) and _is_whole(value) else value
-        for name, value in (parsed(held, "train_recipe") or {}).items()
+        name: float(value) + 0.0 if isinstance(usual.get(name), float) and _is_whole(value) else value
+        for name, value in given.items()
     }
-    return {**_LATER, **typed} if _FIRST.keys() <= typed.keys() else typed
+    if not _is_complete(typed, method):
+        return typed
+    others = [own for other, own in _FIRST_OWN.items() if other != method] if method in _FIRST_OWN else []
+    idle = {name: value for own in others for name, value in own.items()}
+    told = {name: value for name, value in typed.items() if _departs(typed, name, idle)}
+    return {**_LATER, **_LATER_OWN.get(method, {}), **told}
+
+
+def _is_complete(recipe: Mapping[str, Any], method: str) -> bool:
+    """Whether a recipe holds whatever every version recorded, so that it is known to be whole."""
+    return {*_FIRST, *_FIRST_OWN.get(method, ())} <= recipe.keys()
+
+
+def _departs(given: Mapping[str, Any], name: str, usual: Mapping[str, Any]) -> bool:
+    """Whether a setting has no usual value, or another one."""
+    return name not in usual or bool(given[name] != usual[name])
 
 
 def _is_whole(value: Any) -> bool:
+    """Whether a setting is a whole number that a float holds."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
 
 
-def _word(value: str) -> str:
-    """A setting in JSON as a person writes it: `1e-3` as 0.001, texts without quotes."""
-    given = json.loads(value)
-    return f"{given:g}" if isinstance(given, float) and float(f"{given:g}") == given else str(given)
+def _words(name: str, value: Any) -> str:
+    """A setting as a person writes it: `1e-3` as 0.001, texts without quotes, of a switch its name alone."""
+    words = name.replace("_", " ")
+    if value is True:
+        return words
+    return f"{words} {value:g}" if isinstance(value, float) and float(f"{value:g}") == value else f"{words} {value}"
+
+
+def method_words(method: str) -> str:
+    """A method's name for people: of one from outside, `package.module:Class`, the class first; not too long."""
+    module, _, name = method.rpartition(":")
+    return clean(f"{name} ({module})" if module and name else method, 60)
+
+
+def encoder_words(method: str, label: str, dim: int | str, layer: str, recipe: str) -> str:
+    """An encoder for people: its method, or the label where a trainer names none, its outputs, and a layer's width.
+
+    `dim` counts what was embedded; `recipe` is JSON, or whatever a table holds.
+    """
+    name = method_words(method) or label
+    if not layer:
+        return f"{name} d = {dim}".lstrip()
+    with suppress(ValueError, KeyError, TypeError):  # nothing may be known of its outputs
+        name = f"{name} d = {json.loads(recipe)['dim']}".lstrip()
+    return ", ".join(filter(None, [name, f"{dim} {layer}"]))

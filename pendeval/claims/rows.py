@@ -3,8 +3,8 @@
 Only what the condition columns say counts (`pendeval.tables`); no label, recipe name or folder is read. `grid` finds
 the rows that a `Question` asks for:
 
-* trained on data of the settings they are scored on, whatever is not asked about as in the paper, and of the
-  objective asked for;
+* outputs of the paper's network, trained on data of the settings they are scored on, whatever is not asked about as
+  in the paper, and of the objective asked for;
 * one protocol, schedule and size at a time (`STRATUM`): preferred is what every side has, the paper's protocol, the
   full recipe, then what there is most of; one with a single replicate gives way to the next that has two;
 * paired by training seed, by the seeds of the data on both sides, and by precision (float32, where a seed has both);
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pendeval.claims.frame import Rows
 from pendeval.claims.question import Cells, Question, Side
-from pendeval.conditions import FULL_PENDULUMS
+from pendeval.conditions import FULL_PENDULUMS, PAPER_ENCODERS
 from pendeval.measures.registry import PRIMARY
 
 Float = NDArray[np.float64]
@@ -114,7 +114,8 @@ def _select(rows: Rows, side: Side, question: Question) -> Int:
         scored = (text("variant") == "vanilla") & (text("protocol") == text("train_protocol"))
     else:
         scored = (text("variant") == side.variant) & (number("own") == 1)
-    some = trained & scored & (number("usual") == 1)
+    network = np.isin(text("encoder"), PAPER_ENCODERS) & (text("layer") == "")
+    some = trained & scored & network & (number("usual") == 1)
     for name in ("method", "view", "split"):
         some &= text(name) == getattr(side, name)
     if question.frame == "segments":

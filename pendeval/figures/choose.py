@@ -3,8 +3,9 @@
 Everything is chosen by the condition columns of the tables (`own`, `usual`, `knob`, `level`, `objective`, `schedule`,
 …), nothing by a name. A figure shows encoders scored on the data they were trained on (the clean test images of
 Fig. 5 aside), all else as in the paper: runs of other image or bob sizes, times or energies, or of unknown settings,
-never stand among them. Within that it shows one split, view, protocol, schedule and size of training data: the
-paper's where there are such runs, else the best filled, which its caption then names.
+tables of free vectors and inner layers never stand among them (`usual`). Within that it shows one split, view,
+protocol, schedule and size of training data: the paper's where there are such runs, else the best filled, which its
+caption then names.
 
 Exact scores (of the population) stand where every row drawn together has them, else the sampled ones of all.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pendeval.conditions import PAPER_ENCODERS
 from pendeval.figures.material import Nothing
 from pendeval.measures.registry import PRIMARY
 from pendeval.sample import Sample
@@ -33,9 +35,14 @@ class Example:
     words: str
 
 
+def usual(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Rows about outputs of the paper's network on the paper's kind of data."""
+    return frame["usual"] & frame["encoder"].isin(PAPER_ENCODERS) & frame["layer"].eq("")
+
+
 def own(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> pd.DataFrame:
     """Usual rows about encoders scored on the variant they were trained on, by outputs and objective."""
-    return frame[frame["usual"] & frame["own"] & _about(frame, variant, dim, objective)]
+    return frame[usual(frame) & frame["own"] & _about(frame, variant, dim, objective)]
 
 
 def _about(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> "pd.Series[bool]":
@@ -45,12 +52,15 @@ def _about(frame: pd.DataFrame, variant: str, dim: int, objective: str = "") -> 
 
 def absent(what: str, frame: pd.DataFrame, variants: Sequence[str]) -> Nothing:
     """That there are no `what`; and, where rows of the variants were passed over, which, and what is needed."""
-    other = frame[frame["variant"].isin(variants) & ~frame["usual"]]
+    other = frame[frame["variant"].isin(variants) & ~usual(frame)]
     if other.empty:
         return Nothing(f"no {what}")
-    names = list(dict.fromkeys(other["data_words"] + other["train_words"].map(lambda side: side and f" after {side}")))
+    words = other["data_words"] + other["train_words"].map(lambda side: side and f" after {side}")
+    words += other["encoder"].map(lambda encoder: "" if encoder in PAPER_ENCODERS else f" by encoder {encoder}")
+    names = list(dict.fromkeys(words + other["layer"].map(lambda layer: layer and f" ({layer})")))
     few = "; ".join(names[:3]) + ("; …" if len(names) > 3 else "")
-    return Nothing(f"no {what} in the paper's sizes, times and energies, which it needs; others are not drawn: {few}")
+    needs = "in the paper's sizes, times and energies and of its network, which it needs"
+    return Nothing(f"no {what} {needs}; others are not drawn: {few}")
 
 
 def narrow(rows: pd.DataFrame, protocol: str = "paper") -> tuple[pd.DataFrame, Setting, list[str]]:

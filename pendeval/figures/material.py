@@ -16,7 +16,7 @@ Examples = Mapping[str, tuple[NDArray[np.uint8], NDArray[np.float64]]]
 _TEXTS = (
     *("condition", "dataset", "train_dataset", "variant", "train_variant", "protocol", "train_protocol", "split"),
     *("view", "label", "method", "recipe", "data_words", "train_words", "knob", "train_knob", "objective"),
-    *("schedule", "recipe_protocol", "precision", "measure", "unit", "kind", "file", "digest"),
+    *("schedule", "recipe_protocol", "encoder", "layer", "precision", "measure", "unit", "kind", "file", "digest"),
 )
 _FLAGS = ("own", "usual", "full", "shared_test")
 _STATES = ("fractured", "population_fractured")

@@ -82,7 +82,7 @@ def _readings(material: Material, variant: str) -> tuple[list[_Reading], list[st
     """Noisy test images, then clean ones, as far as there are scores; all of one setting."""
     summary, symbol = material.summary, SYMBOLS[KNOBS[variant]]
     noisy = choose.own(summary, variant, 1)
-    crossed = summary["usual"] & summary["variant"].eq("vanilla") & summary["train_variant"].eq(variant)
+    crossed = choose.usual(summary) & summary["variant"].eq("vanilla") & summary["train_variant"].eq(variant)
     crossed &= summary["dim"].eq(1) & summary["method"].isin(METHODS) & summary["objective"].eq("")
     clean, base = summary[crossed], choose.own(summary, "vanilla", 1)
     noisy, setting, departs = choose.narrow(noisy[noisy["level"] > 0])

@@ -1,10 +1,12 @@
 """How figures look: colours, fonts, and the few shapes that most of them draw.
 
-Contrastive is blue, solid and filled; supervised is vermillion, dashed and open; ceilings are grey and dotted. What
-the paper printed is a black diamond beside runs of the law it was measured under, and a hollow grey one elsewhere.
-Energy is coloured by one map, uniform to the eye and safe for the colour-blind.
+Contrastive is blue, solid and filled; supervised is vermillion, dashed and open; every other method has a look of its
+own, whatever stands beside it (`look`). Ceilings are grey and dotted. What the paper printed is a black diamond beside
+runs of the law it was measured under, and a hollow grey one elsewhere. Energy is coloured by one map, uniform to the
+eye and safe for the colour-blind, as are the colours of methods (Okabe & Ito 2008; Tol 2021).
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
+
+from pendeval.conditions import method_words
 
 Float = NDArray[np.float64]
 Legend = tuple[str, Any]
@@ -36,6 +40,20 @@ METHOD: dict[str, dict[str, Any]] = {
     "contrastive": {"color": "#0072B2", "linestyle": "-", "marker": "o", "markersize": 4.5},
     "supervised": {"color": "#D55E00", "linestyle": "--", "marker": "s", "markersize": 7, "markerfacecolor": "none"},
 }
+"""The paper's two methods, in its order."""
+_FURTHER: dict[str, dict[str, Any]] = {
+    "simsiam": {"color": "#009E73", "linestyle": "-", "marker": "^", "markersize": 5},
+    "byol": {"color": "#009E73", "linestyle": "--", "marker": "v", "markersize": 5},
+    "vicreg": {"color": "#CC79A7", "linestyle": "-", "marker": "D", "markersize": 4.5},
+    "barlow_twins": {"color": "#CC79A7", "linestyle": "--", "marker": "d", "markersize": 5.5},
+    "spectral": {"color": "#56B4E9", "linestyle": "-", "marker": "P", "markersize": 6},
+    "align_uniform": {"color": "#56B4E9", "linestyle": "-.", "marker": "X", "markersize": 6},
+    "joint": {"color": "#E69F00", "linestyle": "-", "marker": "*", "markersize": 7},
+    "paws": {"color": "#E69F00", "linestyle": "--", "marker": "h", "markersize": 6},
+}
+_STRANGE = ("#332288", "#882255", "#117733", "#999933", "#AA4499", "#44AA99")
+"""Colours of methods not known here; none is the colour of one that is."""
+_DASHES, _MARKERS = ("-", "--", "-."), ("<", ">", "p", "H")
 ORACLE: dict[str, Any] = {"color": "0.45", "linestyle": ":", "linewidth": 1.6}
 PRINTED: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 5}
 PRINTED_ELSEWHERE: dict[str, Any] = {
@@ -49,6 +67,22 @@ UNIT = (-0.01, 1.01)
 ENERGY_MAP = "cividis"
 MOST_POINTS = 10_000
 """What a cloud shows; clouds are pixels within the SVG."""
+
+
+def look(method: str) -> dict[str, Any]:
+    """Colour, line and marker of any method, the same in every figure; of one not known here, drawn from its name."""
+    if known := METHOD.get(method) or _FURTHER.get(method):
+        return known
+    draw = int.from_bytes(hashlib.sha256(method.encode("utf-8", "replace")).digest()[:8])
+    draw, colour = divmod(draw, len(_STRANGE))
+    draw, dash = divmod(draw, len(_DASHES))
+    marker = _MARKERS[draw % len(_MARKERS)]
+    return {"color": _STRANGE[colour], "linestyle": _DASHES[dash], "marker": marker, "markersize": 5}
+
+
+def plain(text: str) -> str:
+    """Text that a figure shows letter by letter: matplotlib reads $ as mathematics and leaves labels with _ out."""
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
 
 
 def canvas_of(width: float, height: float) -> Canvas:
@@ -87,7 +121,7 @@ def series(axes: Axes, x: Sequence[float] | Float, rows: pd.DataFrame, method: s
     """Means over replicates (columns mean, ci_low, ci_high) in the method's style; without an interval, no bar."""
     mean = rows["mean"].to_numpy(float)
     reach = np.stack([mean - rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float) - mean])
-    axes.errorbar(x, mean, yerr=np.maximum(reach, 0.0), capsize=2.5, **METHOD[method])
+    axes.errorbar(x, mean, yerr=np.maximum(reach, 0.0), capsize=2.5, **look(method))
 
 
 def oracle_curve(axes: Axes, rows: pd.DataFrame, x: str) -> bool:
@@ -101,8 +135,10 @@ def oracle_curve(axes: Axes, rows: pd.DataFrame, x: str) -> bool:
 def legend(canvas: Canvas, methods: Iterable[str], *others: Legend) -> None:
     """A legend above the axes, where it covers nothing, in as many columns as the canvas is wide."""
     present = set(methods)
-    handles: list[Any] = [Line2D([], [], label=method, **how) for method, how in METHOD.items() if method in present]
-    handles += [Line2D([], [], label=label, **how) if isinstance(how, dict) else how for label, how in others]
+    known = [*METHOD, *_FURTHER]
+    order = [*(method for method in known if method in present), *sorted(present - {*known})]
+    handles: list[Any] = [Line2D([], [], label=plain(method_words(method)), **look(method)) for method in order]
+    handles += [Line2D([], [], label=plain(label), **how) if isinstance(how, dict) else how for label, how in others]
     columns = _columns([str(handle.get_label()) for handle in handles], float(canvas.get_figwidth()))
     canvas.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=2.6)
 

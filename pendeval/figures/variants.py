@@ -55,7 +55,9 @@ def _name(found: Pictures) -> str:
 
 def _bars(segments: pd.DataFrame) -> dict[float, tuple[list[tuple[float, float]], list[tuple[float, float]]]]:
     """Seen bands and gaps of training by α_g, of one protocol."""
-    rows = segments[segments["usual"] & segments["own"] & segments["variant"].eq("gaps") & segments["level"].notna()]
+    rows = segments[
+        choose.usual(segments) & segments["own"] & segments["variant"].eq("gaps") & segments["level"].notna()
+    ]
     rows = rows[rows["method"].isin(METHODS) & rows["kind"].isin(["gap", "visible"])]
     rows, _, _ = choose.narrow(rows)
     first = rows.sort_values("digest").drop_duplicates("level").sort_values("level")

@@ -18,10 +18,13 @@ from pendeval.measures.registry import MEASURES
 from pendeval.page.cells import NONE, Row, as_float, as_text, duration, pretty
 from pendeval.page.condition import described
 from pendeval.page.tables import (
+    LINEAR,
     SHOWN,
     agreement_table,
     beaten,
     comparisons_table,
+    linear_table,
+    others_table,
     problems_table,
     records_table,
     runs_table,
@@ -103,7 +106,9 @@ def write(
         claims=claim_cards(rows["claims"]),
         verdicts=count_line(rows["claims"]),
         summary=summary_table(rows["summary"]),
+        linear=linear_table(rows["summary"]),
         comparisons=comparisons_table(rows["comparisons"]),
+        others=others_table(rows["comparisons"]),
         agreement=agreement_table(rows["agreement"]),
         records=records_table(rows["records"]),
         uncompared=uncompared_table(rows["records"]),
@@ -111,7 +116,7 @@ def write(
         figures=[_picture(figure, path.parent) for figure in figures],
         undrawn=undrawn,
         csvs=[(f"{name}.csv", holds, len(rows[name])) for name, (_, holds) in FRAMES.items()],
-        measures={MEASURES[name].label: MEASURES[name].meaning for name in SHOWN},
+        measures={MEASURES[name].label: MEASURES[name].meaning for name in (*SHOWN, *LINEAR)},
     )
     # A file name that is not UTF-8 reaches us with lone surrogates; it must not stop the page.
     write_whole(path, text.encode("utf-8", "replace"))

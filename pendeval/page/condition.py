@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pendeval.conditions import encoder_words, method_words
 from pendeval.page.cells import Cell, Column, Row, as_float, as_text
 
 USUAL_SIZE = "5120 × 20"
@@ -20,7 +21,17 @@ def by_paper(rows: Iterable[Row]) -> list[Row]:
     def place(row: Row) -> tuple[Any, ...]:
         variant, level = as_text(row.get("variant")), as_float(row.get("level"))
         rank = VARIANTS.index(variant) if variant in VARIANTS else len(VARIANTS)
-        keys = ("data_words", "train_words", "split", "view", "dim", "objective", "schedule", "recipe_protocol")
+        keys = (
+            "data_words",
+            "train_words",
+            "split",
+            "view",
+            "dim",
+            "layer",
+            "objective",
+            "schedule",
+            "recipe_protocol",
+        )
         texts = [as_text(row.get(key)).replace("test", "") for key in keys]
         return rank, math.isnan(level), 0.0 if math.isnan(level) else level, *texts, as_text(row.get("method"))
 
@@ -28,15 +39,20 @@ def by_paper(rows: Iterable[Row]) -> list[Row]:
 
 
 def encoder(row: Row) -> str:
-    """The method, or the label where a trainer names none, and the number of outputs."""
-    name = as_text(row.get("method")) or as_text(row.get("label"))
-    return f"{name} d = {as_text(row['dim'])}".lstrip()
+    """The method, or the label where a trainer names none, and the number of outputs; of a layer, its width as well."""
+    return encoder_words(*(as_text(row.get(name)) for name in ("method", "label", "dim", "layer", "recipe")))
 
 
 def recipe(row: Row) -> str:
     """What of the recipe departs from Fig. 16, and whether it is that of the authors' program."""
     original = "original" if as_text(row["recipe_protocol"]) == "original" else ""
-    return _joined([as_text(row["objective"]), as_text(row["schedule"]) or "Fig. 16", original])
+    return _joined([as_text(row.get("objective")), as_text(row["schedule"]) or "Fig. 16", original])
+
+
+def side(row: Row, which: str) -> tuple[str, str]:
+    """Of one side, a or b, of a comparison: its method or label, and what is its own in the settings of the method."""
+    name = method_words(as_text(row[f"method_{which}"])) or as_text(row[f"label_{which}"])
+    return name, as_text(row[f"objective_{which}"])
 
 
 def about_data(row: Row) -> str:

@@ -25,24 +25,25 @@ from pendeval.page.cells import (
     table,
     words,
 )
-from pendeval.page.condition import DATA, ENCODER, by_paper
+from pendeval.page.condition import DATA, ENCODER, by_paper, side
 from pendeval.scored import alarm
+from pendeval.tables.comparisons import of_paper
 
 SHOWN = (
     *("global_spearman", "local_spearman", "monotone_rmse", "representation_range"),
     *("local_abs_spearman", "gap_spearman", "forest_rmse"),
 )
 """The measures shown on the page, by their sampled names; the others stand in the CSV files."""
+OTHERS = ("global_spearman", "local_spearman")
+"""Those shown of comparisons beyond the paper's."""
+LINEAR = ("linear_r2_energy", "linear_r2_sin", "linear_r2_cos", "linear_r2_velocity")
+"""Those of what a straight line reads off an embedding, and what is shown of an inner layer."""
 SAMPLED, SHARED = "sampled", "shared test noise"
 ORIGINAL_LAW = "paper (original law)"
 
 
 def summary_table(rows: Sequence[Row]) -> Table:
     """A row per condition; each shown measure, exact where it can be, beside its oracle and the paper's figures."""
-    conditions: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        entry = conditions.setdefault(as_text(row["condition"]), {**row, "by": {}})
-        entry["by"][as_text(row["measure"])] = row
     wanted = [DATA, ENCODER, Column("Over", _over)]
     for measure in SHOWN:
         wanted += _summary_columns(measure)
@@ -51,7 +52,29 @@ def summary_table(rows: Sequence[Row]) -> Table:
         "“Paper” is the printed figure measured like for like; “paper (original law)” was measured on other test "
         "images with another recipe"
     )
-    return table("summary", caption, "No condition was scored.", wanted, by_paper(conditions.values()))
+    return table("summary", caption, "No condition was scored.", wanted, by_paper(_gathered(rows, "condition")))
+
+
+def linear_table(rows: Sequence[Row]) -> Table:
+    """What a straight line through the embedding tells of energy, position and velocity, a row per condition."""
+    wanted = [DATA, ENCODER, Column("Over", _over)]
+    for measure in LINEAR:
+        wanted += _summary_columns(measure)
+    told = [row for row in _gathered(rows, "condition") if row["by"].keys() & {*LINEAR}]
+    caption = (
+        "Share of the variance that the best linear prediction from the embedding explains, on pendulums it was not "
+        "fitted on. Mean ± half the 95 % interval; for the energy beside that of E[energy | image]"
+    )
+    return table("linear", caption, "No linear prediction was scored.", wanted, by_paper(told))
+
+
+def _gathered(rows: Sequence[Row], *keys: str) -> list[dict[str, Any]]:
+    """Rows of one condition, or pair of them, as one, whose `by` holds each by its measure."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        entry = found.setdefault(tuple(as_text(row[key]) for key in keys), {**row, "by": {}})
+        entry["by"][as_text(row["measure"])] = row
+    return list(found.values())
 
 
 def _summary_columns(measure: str) -> list[Column]:
@@ -97,15 +120,39 @@ def _mark(found: Row) -> str:
 
 
 def comparisons_table(rows: Sequence[Row]) -> Table:
-    """Contrastive against supervised, and which of them is ahead; of each condition the exact measures first."""
+    """The paper's two methods, and which of them is ahead; of each condition the exact measures first."""
     order = [*(PRIMARY[measure] for measure in SHOWN if measure in PRIMARY), *SHOWN]
     conditions: dict[str, list[Row]] = {}
-    for row in by_paper(rows):
+    for row in by_paper(row for row in rows if of_paper(row)):
         if as_text(row["measure"]) in order and not math.isnan(as_float(row["difference"])):
             conditions.setdefault(as_text(row["counterpart"]), []).append(row)
     sorted_rows = [
         row for group in conditions.values() for row in sorted(group, key=lambda row: order.index(row["measure"]))
     ]
+    wanted = (DATA, ENCODER, *_compared("Contrastive", "Supervised"))
+    caption = "Contrastive less supervised, paired by seed and data (paired t-test, two-sided, each for itself)"
+    empty = "No condition has both a contrastive and a supervised run of the same seed and data."
+    return table("comparisons", caption, empty, wanted, sorted_rows)
+
+
+def others_table(rows: Sequence[Row]) -> Table:
+    """Every other pair of methods, or of settings of one: few measures, exact where they can be."""
+    others = [row for row in rows if not of_paper(row) and not math.isnan(as_float(row["difference"]))]
+    found: list[Row] = []
+    for pair in by_paper(_gathered(others, "counterpart", "condition_a", "condition_b")):
+        found += filter(None, (_chosen(pair, measure) for measure in (LINEAR if as_text(pair["layer"]) else OTHERS)))
+
+    def named(which: str) -> Callable[[Row], Cell]:
+        return lambda row: Cell(side(row, which)[0], mark=side(row, which)[1], remark=as_text(row[f"label_{which}"]))
+
+    sides = (Column("One", named("a")), Column("Other", named("b")))
+    caption = "One less the other, paired by seed and data (paired t-test, two-sided, each for itself)"
+    empty = "No other methods or settings have runs of the same seed, data and schedule."
+    return table("others", caption, empty, (DATA, ENCODER, *sides, *_compared("Of one", "Of the other")), found)
+
+
+def _compared(a: str, b: str) -> list[Column]:
+    """Columns of a comparison: the measure, both means under their heads, their difference and how sure it is."""
 
     def difference(row: Row) -> Cell:
         return mean_cell({**row, "mean": row["difference"]}, row["measure"], most=FINE + 1)
@@ -113,18 +160,14 @@ def comparisons_table(rows: Sequence[Row]) -> Table:
     def value(head: str, key: str) -> Column:
         return Column(head, lambda row: number_cell(row[key], row["measure"]), True)
 
-    wanted = (
-        *(DATA, ENCODER),
+    return [
         Column("Measure", lambda row: Cell(MEASURES[row["measure"]].label, mark=_mark(row))),
         Column("Over", lambda row: Cell(counts(row["n"], as_text(row["unit"])))),
-        *(value("Contrastive", "contrastive"), value("Supervised", "supervised"), value("Oracle", "oracle")),
-        Column("Difference ±", difference, True, remark="contrastive less supervised, half the 95 % interval"),
+        *(value(a, "mean_a"), value(b, "mean_b"), value("Oracle", "oracle")),
+        Column("Difference ±", difference, True, remark="one less the other, half the 95 % interval"),
         Column("Ahead", _ahead, remark="open: the interval of the difference includes 0"),
         *(numbers("Effect size", "effect_size", digits=2), numbers("p", "p_value", digits=2)),
-    )
-    caption = "Contrastive less supervised, paired by seed and data (paired t-test, two-sided, each for itself)"
-    empty = "No condition has both a contrastive and a supervised run of the same seed and data."
-    return table("comparisons", caption, empty, wanted, sorted_rows)
+    ]
 
 
 def _ahead(row: Row) -> Cell:
@@ -134,7 +177,7 @@ def _ahead(row: Row) -> Cell:
         return Cell(NONE)
     if not (low > 0 or high < 0):
         return Cell("open")
-    return Cell("contrastive" if (low > 0) == (better == "higher") else "supervised")
+    return Cell(", ".join(filter(None, side(row, "a" if (low > 0) == (better == "higher") else "b"))))
 
 
 def agreement_table(rows: Sequence[Row]) -> Table:

@@ -37,7 +37,7 @@ HOLDS: dict[str, str] = {
     "runs": "every measure of every embeddings file and view",
     "segments": "Spearman and density in every band of energy",
     "summary": "every measure of every condition, mean over replicates",
-    "comparisons": "contrastive against supervised, paired by seed and data",
+    "comparisons": "any two methods, or settings of one, paired by seed and data",
     "agreement": "how alike two encoders order the same images",
     "claims": "the paper's claims and what became of them",
     "records": "ours beside the authors' recorded results",

@@ -1,4 +1,4 @@
-"""agreement.csv: whether encoders of other seeds, or of the other method, put the same images in the same order."""
+"""agreement.csv: whether encoders of other seeds, methods or settings put the same images in the same order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ AGREEMENT: dict[str, str] = {
     "condition_b": "condition of the other; empty for the oracle",
     "label_a": "its label, for people",
     "label_b": "the other's, or the oracle",
-    "pairing": "seed with seed, method with method, or with the oracle",
+    "pairing": "seed with seed, method with method, setting with setting (of one method), or with the oracle",
     "n": "pairs of encoders",
     "images": "how many images were ranked: the first ones of a fixed shuffle",
     "mean": "mean of Spearman's |ρ| between their lines",
@@ -79,4 +79,6 @@ def _pairing(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     same_seeds = all(
         pd.notna(a[name]) and pd.notna(b[name]) and a[name] == b[name] for name in ("seed", "train_data_seed")
     )
-    return "method with method" if a["counterpart"] == b["counterpart"] and same_seeds else ""
+    if a["counterpart"] != b["counterpart"] or not same_seeds:
+        return ""
+    return "method with method" if a["method"] != b["method"] else "setting with setting"

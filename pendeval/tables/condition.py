@@ -35,15 +35,18 @@ CONDITION: dict[str, str] = {
     "train_words": "the same of the data trained on; empty where they are of the same settings",
     "split": "train or test",
     "view": "all images, or those with both bobs visible (only where some are not)",
-    "method": "contrastive, supervised or another",
-    "dim": "outputs d of the encoder",
-    "objective": "what of the recipe is another objective than the paper's main one",
-    "schedule": "what else of the recipe departs from Fig. 16",
+    "method": "contrastive, supervised or another; of one from outside, package.module:Class",
+    "dim": "numbers d of an embedding: outputs of the encoder, or the width of its layer",
+    "layer": "features where what the last layer sees was embedded; empty: the outputs",
+    "encoder": "what turns images into embeddings: resnet18, table, optimum; empty: unknown",
+    "objective": "settings of the method alone that are not the paper's, or, of a method it has not, not the defaults",
+    "labelled": "share of pendulums that keep their energy in training; empty where the method has no such setting",
+    "schedule": "what of the recipe's other settings departs from Fig. 16, the encoder among them",
     "recipe_protocol": "protocol of the recipe, paper or original",
     "label": "name of the recipe, for people",
     "own": "whether the encoder was trained on data of the settings it is scored on; empty: unknown",
     "usual": "whether all but variant, parameters and protocol is as in the paper, on both sides",
-    "full": "whether schedule and amount of training data are the paper's in full",
+    "full": "whether encoder, schedule and amount of training data are the paper's in full",
     "knob": "the parameter the variant turns on",
     "level": "its value; 0 for vanilla and large; empty where the data are no plain level",
     "train_knob": "the same of the data trained on",
@@ -52,8 +55,8 @@ CONDITION: dict[str, str] = {
     "images_per_pendulum": "images of each",
     **_DATA,
     **_TRAIN,
-    "recipe": "the typed recipe without its seed, canonical JSON",
-    "counterpart": "12 digits, equal where two methods can be compared",
+    "recipe": "the typed recipe without its seed and other methods' settings, canonical JSON",
+    "counterpart": "12 digits, equal where everything but the method and the settings of its own is",
 }
 SEEDS: dict[str, str] = {
     "data_seed": "seed of the dataset embedded",
@@ -85,7 +88,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in ("own", "usual", "full", "antialias", "train_antialias"):
         if name in frame:
             frame[name] = frame[name].astype("boolean")
-    for name in ("time_gap", "train_time_gap", "level", "train_level"):
+    for name in ("time_gap", "train_time_gap", "level", "train_level", "labelled"):
         if name in frame:
             frame[name] = frame[name].astype("float64")
     for name in CONDITION:  # unknown texts are empty, not a number
@@ -96,7 +99,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def ordered(frame: pd.DataFrame, more: Iterable[str] = ()) -> pd.DataFrame:
     """Rows by what they are, so that the same records give the same bytes in whatever order they came."""
-    by = ["data_words", "level", "split", "train_words", "method", "dim", "objective", "schedule", "condition"]
+    by = ["data_words", "level", "split", "train_words", "method", "dim", "layer", "objective", "schedule", "condition"]
     by = [name for name in [*by, *SEEDS, *more] if name in frame]
     return frame.sort_values(by, ignore_index=True, na_position="first", kind="stable")
 

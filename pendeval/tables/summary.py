@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pendeval.conditions import PAPER_ENCODERS, encoder_words
 from pendeval.measures.registry import MEASURES, SAMPLED_OF
 from pendeval.published import PUBLISHED
 from pendeval.tables.condition import CONDITION, grouped, numbers, ordered
@@ -60,7 +61,7 @@ def _published(cells: Mapping[str, Any], measure: str) -> dict[str, float]:
     where = (cells["variant"], cells["split"], cells["method"], int(cells["dim"]))
     value = PUBLISHED.get((*where, SAMPLED_OF.get(measure, measure)), np.nan)
     fits = bool(cells["own"] is not pd.NA and cells["own"]) and cells["view"] == "all" and not cells["objective"]
-    fits = fits and bool(cells["usual"])
+    fits = fits and bool(cells["usual"]) and cells["encoder"] in PAPER_ENCODERS and not cells["layer"]
     like = fits and cells["protocol"] == cells["recipe_protocol"] == "original" and bool(cells["full"])
     return {"published": value if like else np.nan, "published_original_law": value if fits and not like else np.nan}
 
@@ -107,7 +108,8 @@ def _words(cells: Mapping[str, Any]) -> str:
 
 
 def _encoder(cells: Mapping[str, Any]) -> str:
-    parts = [f"{cells['method'] or cells['label']} d = {cells['dim']}", cells["objective"], cells["schedule"]]
+    parts = [encoder_words(*(cells[name] for name in ("method", "label", "dim", "layer", "recipe")))]
+    parts += [cells["objective"], cells["schedule"]]
     parts += ["original recipe"] if cells["recipe_protocol"] == "original" else []
     return ", ".join(str(part) for part in parts if part)
 

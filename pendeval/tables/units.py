@@ -32,16 +32,26 @@ class Units:
 
 def units(rows: pd.DataFrame, columns: list[str]) -> Units:
     """Average `columns` of the rows of one condition to units; rows without a value in every column are left out."""
-    kept = rows[["data_seed", "train_data_seed", "seed"]].copy()
-    for name in columns:
-        kept[name] = numbers(rows[name])
-    kept = kept.dropna(subset=columns)
-    shared = len(kept) > 1 and kept["data_seed"].notna().all() and kept["data_seed"].nunique() == 1
-    if kept.empty or kept["seed"].isna().any():
-        return Units(kept[columns].to_numpy(np.float64), FILE, len(kept), bool(shared))
-    runs = kept.groupby(["train_data_seed", "seed"], dropna=False, sort=True)[columns].mean()
-    datasets = runs.groupby(level=0, dropna=False, sort=True)
-    if datasets.ngroups < 2:
-        return Units(runs.to_numpy(np.float64), SEED, len(kept), bool(shared))
-    unit = REPLICATE if int(datasets.size().max()) == 1 else DATASET
-    return Units(datasets.mean().to_numpy(np.float64), unit, len(kept), bool(shared))
+    values = np.stack([numbers(rows[name]) for name in columns], axis=1)
+    some = ~np.isnan(values).any(axis=1)
+    values = values[some]
+    # Seeds have 64 bits, which a float does not hold: they are counted off. An unknown one is −1.
+    data, trained, seed = (
+        pd.factorize(rows[name], sort=True)[0][some] for name in ("data_seed", "train_data_seed", "seed")
+    )
+    shared = len(values) > 1 and bool((data == data[0]).all()) and data[0] >= 0
+    if not len(values) or (seed < 0).any():
+        return Units(values, FILE, len(values), bool(shared))
+    runs, which = np.unique(np.stack([trained, seed], axis=1), axis=0, return_inverse=True)
+    means = _means(values, which.reshape(-1))
+    datasets, which = np.unique(runs[:, 0], return_inverse=True)
+    if len(datasets) < 2:
+        return Units(means, SEED, len(values), bool(shared))
+    unit = REPLICATE if len(datasets) == len(runs) else DATASET
+    return Units(_means(means, which), unit, len(values), bool(shared))
+
+
+def _means(values: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of the rows (n, columns) of each group."""
+    sums = np.stack([np.bincount(which, weights=column) for column in values.T], axis=1)
+    return np.asarray(sums / np.bincount(which)[:, None])

@@ -11,7 +11,7 @@ import pytest
 
 from pendeval import conditions
 from pendeval.attributes import checked
-from pendeval.conditions import Condition, condition_of
+from pendeval.conditions import Condition, condition_of, method_words
 from pendeval.report import report
 from pendeval.tables import COLUMNS
 
@@ -135,17 +135,31 @@ def test_seeds_names_and_spelling_change_nothing(changes: dict[str, Any]) -> Non
         {"train_images": 10},
         {"data_split": "train"},
         recipe(epochs=20),
-        recipe(temperature=0.2),
-        recipe(temperature=0.1000000001),
-        recipe(decoupled=True),
         recipe(protocol="original"),
-        recipe(brand_new="setting"),
+        recipe(encoder="table"),
+        recipe(optimiser="adamw"),
+        {"train_layer": "features"},
     ],
 )
-def test_sizes_splits_and_recipes_make_another_condition(changes: dict[str, Any]) -> None:
+def test_sizes_splits_and_schedules_make_another_condition(changes: dict[str, Any]) -> None:
     assert condition(**changes).key("all") != condition().key("all")
     assert condition(**changes).counterpart("all") != condition().counterpart("all")
     assert condition(**changes).own is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature": 0.2},
+        {"temperature": 0.1000000001},
+        {"decoupled": True},
+        {"loss": "l1"},
+        {"brand_new": "setting"},
+    ],
+)
+def test_a_methods_own_settings_make_another_condition_to_compare(changes: dict[str, Any]) -> None:
+    assert condition(**recipe(**changes)).key("all") != condition().key("all")
+    assert condition(**recipe(**changes)).counterpart("all") == condition().counterpart("all")
 
 
 def test_views_and_outputs_make_another_condition() -> None:
@@ -158,7 +172,9 @@ def test_methods_are_counterparts_and_not_one_condition() -> None:
     assert other.key("all") != condition().key("all")
     assert other.counterpart("all") == condition().counterpart("all")
     absolute = condition(train_method="supervised", **recipe(method="supervised", loss="l1"))
-    assert absolute.counterpart("all") != condition().counterpart("all")
+    assert absolute.counterpart("all") == condition().counterpart("all")
+    partly = [condition(train_recipe={"lr": rate}) for rate in (0.1, 0.2)]  # which of it is the method's own?
+    assert partly[0].counterpart("all") != partly[1].counterpart("all")
     near = [condition(**recipe(learning_rate=rate)) for rate in (0.0200001, 0.0200002)]
     assert near[0].counterpart("all") != near[1].counterpart("all")
     assert near[0].departures[1] == "learning rate 0.0200001"
@@ -175,23 +191,131 @@ def test_recipes_in_words() -> None:
     assert words(temperature=0.2) == ("temperature 0.2", "", True)
     assert words(decoupled=True, weight_decay=0.0) == ("decoupled", "weight decay 0", False)
     assert words(similarity="cosine", dim=2, optimiser="adam") == ("similarity cosine", "optimiser adam", False)
+    assert words(brand_new="setting") == ("brand new setting", "", True)
+    assert words(encoder="table", epochs=7) == ("", "encoder table, epochs 7", False)
     assert not condition(train_pendulums=5119).full
     assert not condition(train_images=19).full
     assert condition(train_pendulums=6000, train_images=30).full
 
 
+VERSION_1 = {  # what runs of version 1 recorded, whatever their method
+    "contrastive": """{"method": "contrastive", "dim": 1, "seed": 0, "epochs": 1, "batch": 6, "protocol": "paper",
+        "similarity": "euclidean", "temperature": 0.1, "decoupled": false, "loss": "mse", "learning_rate": 0.02,
+        "warmup_epochs": 5, "momentum": 0.9, "weight_decay": 0.001, "clip_norm": 3.0}""",
+    "supervised": """{"method": "supervised", "dim": 1, "seed": 0, "epochs": 1, "batch": 6, "protocol": "paper",
+        "similarity": "euclidean", "temperature": 0.1, "decoupled": false, "loss": "mse", "learning_rate": 0.02,
+        "warmup_epochs": 5, "momentum": 0.9, "weight_decay": 0.001, "clip_norm": 3.0}""",
+}
+NOW = {  # what the same runs record since methods have settings of their own
+    "contrastive": """{"method": "contrastive", "dim": 1, "seed": 0, "epochs": 1, "batch": 6, "protocol": "paper",
+        "learning_rate": 0.02, "warmup_epochs": 5, "momentum": 0.9, "weight_decay": 0.001, "clip_norm": 3.0,
+        "encoder": "resnet18", "optimiser": "sgd", "similarity": "euclidean", "temperature": 0.1, "decoupled": false,
+        "one_sided": false, "anneal_from": 0.0}""",
+    "supervised": """{"method": "supervised", "dim": 1, "seed": 0, "epochs": 1, "batch": 6, "protocol": "paper",
+        "learning_rate": 0.02, "warmup_epochs": 5, "momentum": 0.9, "weight_decay": 0.001, "clip_norm": 3.0,
+        "encoder": "resnet18", "optimiser": "sgd", "loss": "mse", "labelled": 1.0}""",
+}
+
+
+@pytest.mark.parametrize("method", VERSION_1)
+def test_runs_of_version_1_are_of_the_condition_of_later_ones(method: str) -> None:
+    def written(text: str, **changes: Any) -> Condition:
+        held = {"train_method": method, "train_label": None, "train_defaults": None}
+        return condition(**{**held, "train_recipe": json.loads(text) | changes})
+
+    old, new = written(VERSION_1[method]), written(NOW[method])
+    assert old.key("all") == new.key("all")
+    assert old.counterpart("all") == new.counterpart("all")
+    assert old.columns() == new.columns()
+    assert new.departures == ("", "batch 6, epochs 1")
+    assert (new.encoder, new.labelled) == (
+        "resnet18",
+        pytest.approx(1.0 if method == "supervised" else np.nan, nan_ok=True),
+    )
+    for name, value in {"temperature": 0.2, "loss": "l1"}.items():  # of the other method too, if it is no default
+        assert written(VERSION_1[method], **{name: value}).key("all") != old.key("all")
+    later = {"contrastive": {"one_sided": True}, "supervised": {"labelled": 0.1}}[method]
+    assert written(NOW[method], **later).key("all") != new.key("all")
+    assert written(NOW[method], **later).departures[0] in ("one sided", "labelled 0.1")
+
+
 def test_a_recipe_may_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     before = condition()
     for known in (conditions._LATER, conditions.PAPER_RECIPE):
-        monkeypatch.setitem(known, "optimiser", "sgd")
-    old, new = condition(), condition(**recipe(optimiser="sgd"))
+        monkeypatch.setitem(known, "rounding", "none")
+    monkeypatch.setattr(conditions, "_GENERAL", (*conditions._GENERAL, "rounding"))
+    monkeypatch.setattr(conditions, "_SCHEDULE", (*conditions._SCHEDULE, "rounding"))
+    old, new = condition(), condition(**recipe(rounding="none"))
     assert old.key("all") == new.key("all")
     assert old.departures == new.departures == before.departures == ("", "")
-    assert condition(**recipe(optimiser="adam")).departures == ("", "optimiser adam")
+    assert condition(**recipe(rounding="up")).departures == ("", "rounding up")
     partly = condition(train_recipe={"similarity": "euclidean"})  # no version recorded so little: not known to be whole
     assert partly.key("all") != new.key("all")
     assert not partly.full
     assert partly.departures == ("", "the rest unknown")
+    assert partly.encoder == ""
+
+
+def general(method: str, **own: Any) -> dict[str, Any]:
+    """Attributes of a file of another method, with its own settings."""
+    held = {name: value for name, value in RECIPE.items() if name in conditions._GENERAL}
+    return {"train_method": method, "train_label": None, "train_recipe": held | {"method": method} | own}
+
+
+def test_settings_of_other_methods_are_held_against_the_defaults_they_had() -> None:
+    told = {"train_defaults": {"weight": 25.0, "momentum_encoder": 0.99, "stop": True}}
+    own = {"weight": 25.0, "momentum_encoder": 0.99, "stop": True}
+    usual = condition(**general("vicreg", **own), **told)
+    assert usual.departures == ("", "")
+    assert usual.full
+    assert np.isnan(usual.labelled)
+    assert condition(**general("vicreg", **own | {"weight": 10}), **told).departures == ("weight 10", "")
+    assert condition(**general("vicreg", **own)).departures[0] == "momentum encoder 0.99, stop, weight 25"
+    assert condition(**general("vicreg", **own)).key("all") == usual.key("all")  # defaults are for words
+    whole = condition(**general("vicreg", **own | {"weight": 25}), **told)
+    assert whole.key("all") == usual.key("all")
+    alike = condition(**general("spectral", temperature=0.1, loss="mse"))  # nobody's idle settings: its own
+    assert alike.departures[0] == "loss mse, temperature 0.1"
+    assert alike.key("all") != condition(**general("spectral", temperature=0.1)).key("all")
+    few = condition(**general("joint", labelled=0.01), train_defaults={"labelled": 0.01})
+    assert (few.labelled, few.departures[0]) == (0.01, "")
+    assert few.counterpart("all") == usual.counterpart("all") == condition().counterpart("all")
+    paper = {"train_defaults": {"temperature": 0.5}}  # whatever becomes the default, the paper's stays the paper's
+    assert condition(**paper).departures == ("", "")
+    assert condition(**paper, **recipe(temperature=0.5)).departures == ("temperature 0.5", "")
+
+
+def test_layers_and_encoders_stand_apart() -> None:
+    wide = {"train_layer": "features"}
+    one, two = condition(512, **wide), condition(512, **wide, train_dim=2, **recipe(dim=2))
+    assert (
+        len(
+            {
+                one.key("all"),
+                two.key("all"),
+                condition().key("all"),
+                condition(512, train_dim=None, **recipe(dim=None)).key("all"),
+            }
+        )
+        == 4
+    )
+    assert one.counterpart("all") != two.counterpart("all")  # of encoders with one output and with two
+    supervised = condition(512, **wide, train_method="supervised", **recipe(method="supervised"))
+    assert supervised.counterpart("all") == one.counterpart("all")
+    assert (one.columns()["layer"], one.columns()["dim"], one.full) == ("features", 512, False)
+    with pytest.raises(ValueError, match="train_dim is 2, but train_recipe has dim 1"):
+        condition(512, **wide, train_dim=2)
+    table = condition(**recipe(encoder="table"))
+    assert (table.encoder, table.full, table.usual) == ("table", False, True)
+
+
+def test_names_of_methods_for_people() -> None:
+    assert method_words("contrastive") == "contrastive"
+    assert method_words("lab.methods:Mine") == "Mine (lab.methods)"
+    assert method_words("a:b:C") == "C (a:b)"
+    assert method_words(":C") == ":C"
+    assert method_words("C:") == "C:"
+    assert len(method_words("m" * 500 + ":C")) == 60
 
 
 def test_unknown_equals_nothing_but_the_same_content() -> None:

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import ellipj
 
 from pendeval import figures, tables
-from pendeval.figures import Drawn, Figure, draw, name_of
+from pendeval.figures import Drawn, Figure, draw, name_of, style
 from pendeval.measures.registry import MEASURES, PRIMARY, SAMPLED_OF
 from pendeval.sample import Sample
 from pendeval.settings import KNOBS
@@ -149,6 +150,7 @@ def settings(variant: str, level: float, train: tuple[str, float], method: str, 
         **{"data_words": words["d"], "train_words": "" if train == (variant, level) else words["t"]},
         **{"split": "test", "view": "all", "method": method, "dim": dim, "objective": "", "schedule": ""},
         **{"recipe_protocol": "paper", "label": f"{method}-d{dim}", "own": True, "usual": True, "full": True},
+        **{"encoder": "resnet18", "layer": ""},
         **{"pendulums": 5120, "images_per_pendulum": 20, "train_pendulums": 5120, "train_images": 20},
         **{"recipe": json.dumps({"batch": 512, "dim": dim, "method": method}), "precision": "float32"},
     }
@@ -506,7 +508,7 @@ def test_unusual_runs_alone_are_named(tmp_path: Path) -> None:
     drawn = world.draw(tmp_path)
     assert (drawn.figures, drawn.faults) == ([], [])
     reasons = dict(drawn.missing)
-    needs = "in the paper's sizes, times and energies, which it needs; others are not drawn: "
+    needs = "in the paper's sizes, times and energies and of its network, which it needs; others are not drawn: "
     for number in ("3", "4", "10", "13", "17"):
         assert reasons[number].endswith(f"{needs}vanilla, antialiased")
     assert reasons["6"].endswith(f"{needs}gaps, 0.4 after gaps, 24 px")
@@ -790,6 +792,51 @@ def test_other_objectives_stay_out(tmp_path: Path, plotted: list[dict[str, Any]]
     world.add(dim=2, objective="similarity cosine, temperature 0.2")
     drawn = world.draw(tmp_path)
     assert (drawn.figures, drawn.faults, plotted) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"encoder": "table", "schedule": "encoder table"}, "vanilla by encoder table"),
+        ({"layer": "features"}, "vanilla (features)"),
+    ],
+)
+def test_what_is_no_output_of_the_papers_network_stays_out(tmp_path: Path, cells: dict[str, str], words: str) -> None:
+    """Even where there is nothing else: figures of the paper then have nothing to show."""
+    world = World(60)
+    scores = {"global_spearman": 0.99, "local_spearman": 0.8, "forest_rmse": 0.03}
+    for dim in (1, 2, 3):
+        world.add(dim=dim, **scores, **cells)
+    world.add(dim=2, objective="similarity cosine", **scores, **cells)
+    world.add("gaps", 0.4, fractured=True, **scores, **cells)
+    world.add("cropping", 0.75, **scores, **cells)
+    world.add("numerical-noise", 0.1, **scores, **cells)
+    world.add(train=("numerical-noise", 0.1), **scores, **cells)
+    drawn = world.draw(tmp_path)
+    assert (names(drawn), drawn.faults) == ([], [])
+    assert dict(drawn.missing)["3"].endswith(words)
+
+
+def test_every_method_has_a_look_of_its_own() -> None:
+    built_in = ("contrastive", "supervised", "simsiam", "byol", "vicreg", "barlow_twins", "spectral", "align_uniform")
+    known = [style.look(method) for method in (*built_in, "joint", "paws")]
+    looks = {(how["color"], how["linestyle"], how["marker"]) for how in known}
+    assert len(looks) == len(known)
+    for how in (*known, style.look("lab.methods:Odd")):  # matplotlib knows them
+        Line2D([], [], **how)
+    strange = [style.look(f"lab.methods:Odd{number}") for number in range(50)]
+    assert len({json.dumps(how) for how in strange}) > 30
+    assert {how["color"] for how in strange}.isdisjoint(how["color"] for how in known)
+    assert style.look("lab.methods:Odd7") == strange[7]  # whatever else there is
+    assert style.look("lab.methods:Odd")["color"] == "#882255"  # and tomorrow
+
+
+def test_legends_show_any_name(tmp_path: Path) -> None:
+    canvas = style.canvas_of(6, 3)
+    style.legend(canvas, ["pkg._x:_Odd$^$", "supervised", "paws"], ("_$data_0$", style.ORACLE))
+    shown = [text.get_text() for text in canvas.legends[0].get_texts()]
+    assert shown == ["supervised", "paws", r" _Odd\$^\$ (pkg._x)", r" _\$data_0\$"]
+    canvas.savefig(tmp_path / "any.png")  # mathematics that is none would stop it
 
 
 def test_encoders_of_other_data_stay_out_of_the_main_result(tmp_path: Path, only: Callable[..., None]) -> None:

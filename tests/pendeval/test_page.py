@@ -135,7 +135,10 @@ def frames(seeds: int = 3) -> dict[str, pd.DataFrame]:
         by = runs[runs["data_words"] == dataset[0]].groupby("method")[measure].mean()
         difference = by["contrastive"] - by["supervised"]
         if np.isfinite(difference):
-            found = {"measure": measure, "n": seeds, **by, "difference": difference, "ci_low": difference - 0.0004}
+            found = {"measure": measure, "n": seeds, "difference": difference, "ci_low": difference - 0.0004}
+            found |= {f"method_{side}": method for side, method in zip("ab", METHODS, strict=True)}
+            found |= {f"mean_{side}": by[method] for side, method in zip("ab", METHODS, strict=True)}
+            found |= {f"{name}_{side}": "" for name in ("objective", "label", "condition") for side in "ab"}
             found |= {"ci_high": difference + 0.0004, "effect_size": 1.9, "test": "paired t-test", "p_value": 0.0123}
             rows["comparisons"].append(condition(dataset, "") | unit | found)
     for dataset in DATASETS:
@@ -623,7 +626,8 @@ def test_every_run_shows_its_exact_score_where_it_has_one(tmp_path: Path) -> Non
 
 def compared(measure: str, low: float, high: float, **values: Any) -> dict[str, Any]:
     row = {"measure": measure, "ci_low": low, "ci_high": high, "difference": (low + high) / 2, "n": 3}
-    row |= {"unit": "replicate", "shared_test": False, "contrastive": 0.5, "supervised": 0.4}
+    row |= {"unit": "replicate", "shared_test": False, "mean_a": 0.5, "mean_b": 0.4, "label_a": "one"}
+    row |= {"method_a": "contrastive", "method_b": "supervised", "objective_a": "", "objective_b": "", "label_b": "two"}
     return condition(DATASETS[0], "") | row | values
 
 
@@ -638,6 +642,54 @@ def test_comparisons_show_exact_measures_first(tmp_path: Path) -> None:
     assert rows[0]["Difference ±"] == "0.000130 ± 0.000030"
     assert rows[0]["Over"] == "3 replicates"
     assert rows[0]["Encoder"] == "d = 1 | Fig. 16"
+
+
+def test_other_comparisons_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
+    """Those of other methods, settings, encoders and layers; in few measures, exact where they can be."""
+    paper = compared("population_global", 0.1, 0.3)
+    assert "others-table" not in page(tmp_path, some("comparisons", paper))
+    methods = {"method_b": "lab.methods:Odd", "objective_b": "weight 3", "condition_b": "x"}
+    settings = {"method_b": "contrastive", "objective_b": "temperature 0.2", "condition_b": "y"}
+    names = ("population_global", "global_spearman", "local_spearman", "forest_rmse")
+    given = [compared(name, 0.00010, 0.00016, **sides) for sides in (methods, settings) for name in names]
+    given += [compared("global_spearman", -0.3, -0.1, encoder="table", counterpart="table"), paper]
+    given += [
+        compared(name, -0.3, -0.1, layer="features", dim=512, counterpart="layer")
+        for name in ("global_spearman", "linear_r2_energy", "linear_r2_velocity")
+    ]
+    text = page(tmp_path, some("comparisons", *given))
+    check(text)
+    assert len(table_of(text, "comparisons")) == 1
+    rows = table_of(text, "others")
+    found = [(row["One"], row["Other"], row["Measure"], row["Ahead"]) for row in rows]
+    strange, hot = "Odd (lab.methods) | weight 3", "contrastive | temperature 0.2"
+    assert sorted(found) == sorted(
+        [
+            ("contrastive", strange, "Global Spearman, exact", "contrastive"),
+            ("contrastive", strange, "Local Spearman | sampled", "contrastive"),
+            ("contrastive", hot, "Global Spearman, exact", "contrastive"),
+            ("contrastive", hot, "Local Spearman | sampled", "contrastive"),
+            ("contrastive", "supervised", "Global Spearman | sampled", "supervised"),
+            ("contrastive", "supervised", "Linear R² of the energy | sampled", "supervised"),
+            ("contrastive", "supervised", "Linear R² of the angular velocity | sampled", "–"),
+        ]
+    )
+    assert rows[-1]["Encoder"] == "512 features | Fig. 16"
+
+
+def test_what_a_straight_line_reads_off(tmp_path: Path) -> None:
+    inner = {"layer": "features", "dim": 512, "recipe": '{"dim": 2}'}
+    row = {"measure": "linear_r2_energy", "n": 3, "unit": "replicate", "mean": 0.98, "oracle": 0.99}
+    row |= condition(DATASETS[0], "contrastive", **inner)
+    ranked = row | {"measure": "global_spearman", "mean": 0.9}
+    given = some("summary", ranked, row, row | {"measure": "linear_r2_sin", "mean": -0.25, "oracle": None})
+    found = table_of(page(tmp_path, given), "linear")
+    assert [one["Encoder"] for one in found] == ["contrastive d = 2, 512 features | Fig. 16"]
+    assert found[0]["Linear R² of the energy, mean ±"] == "0.98000 | sampled"
+    assert found[0]["Linear R² of the energy, oracle"] == "0.99000"
+    assert found[0]["Linear R² of sin θ, mean ±"] == "−0.25000 | sampled"
+    assert "Linear R² of sin θ, oracle" not in found[0]
+    assert "linear-table" not in page(tmp_path, empty())
 
 
 def test_who_is_ahead(tmp_path: Path) -> None:

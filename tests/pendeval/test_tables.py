@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,68 @@ def test_crossed_designs_are_paired_within_a_dataset(tmp_path: Path, write_run: 
     assert row["difference"] == pytest.approx(differences.mean(), abs=1e-14)
 
 
+def test_any_two_methods_and_settings_are_compared(tmp_path: Path, write_run: Write) -> None:
+    """All pairs of a schedule, the paper's first, each the mean of the differences between its two sides."""
+    odd = "lab.methods:Odd"
+    sides = {
+        "supervised": {"noise": 0.02},
+        "contrastive": {},
+        "byol": {"noise": 0.03},
+        odd: {"noise": 0.04, "train_label": "odd", "train_defaults": {"loss": "mse"}},
+        "contrastive, hot": {"noise": 0.05, "recipe": {"temperature": 0.2}},
+        "contrastive, short": {"noise": 0.06, "recipe": {"epochs": 20}},
+    }
+    for name, given in sides.items():
+        for seed in range(2):
+            write_run(seed, name.partition(",")[0], **SMALL, **given)
+    frames = tables(tmp_path / "runs", tmp_path / "out")
+    found = frames["comparisons"].query("measure == 'global_spearman'")
+    hot, other = "temperature 0.2", "decoupled False, loss mse, similarity euclidean, temperature 0.1"
+    order = [("contrastive", ""), ("contrastive", hot), ("supervised", ""), ("byol", other)]
+    order += [(odd, other.replace("loss mse, ", ""))]
+    pairs = [(*a, *b) for a, b in combinations(order, 2)]
+    first = ("contrastive", "", "supervised", "")
+    pairs.sort(key=lambda pair: pair != first)
+    named = found[["method_a", "objective_a", "method_b", "objective_b"]]
+    assert [tuple(row) for row in named.to_numpy()] == pairs
+    runs = frames["runs"].set_index(["condition", "seed"])["global_spearman"]
+    for _, row in found.iterrows():
+        ours, theirs = runs[row["condition_a"]], runs[row["condition_b"]]
+        assert row["mean_a"] == pytest.approx(ours.mean(), abs=1e-12)
+        assert row["mean_b"] == pytest.approx(theirs.mean(), abs=1e-12)
+        assert row["difference"] == pytest.approx((ours - theirs).mean(), abs=1e-12)
+        assert row["p_value"] == pytest.approx(ttest_rel(ours, theirs).pvalue, abs=1e-9)
+    assert set(frames["agreement"]["pairing"]) == {
+        *("seed with seed", "method with method", "setting with setting", "with the oracle"),
+    }
+
+
+def test_encoders_that_are_no_network_of_the_paper(tmp_path: Path, write_run: Write) -> None:
+    """A table of free vectors, or an inner layer, stands by itself and beside nothing the paper printed or claims."""
+    usual = {"population": True, **SMALL}
+    for method in ("contrastive", "supervised"):
+        for seed in range(6):
+            write_run(seed, method, data_seed=seed, recipe={"encoder": "table"}, **usual)
+            write_run(seed, method, data_seed=seed, train_layer="features", train_label=f"{method}-f", **usual)
+    frames = tables(tmp_path / "runs", tmp_path / "out")
+    assert frames["runs"]["usual"].all()
+    assert not frames["runs"]["full"].any()
+    assert frames["summary"][["published", "published_original_law"]].isna().all(axis=None)
+    assert (frames["claims"]["n"].fillna(0) == 0).all()
+    assert set(frames["claims"]["verdict"]) == {"undecided"}
+    assert set(frames["records"]["status"]) <= {"no runs", "not expressible"}
+    both = frames["comparisons"].query("measure == 'population_global'")
+    assert [(row.encoder, row.layer, row.n) for row in both.itertuples()] == [
+        ("table", "", 6),
+        ("resnet18", "features", 6),
+    ]
+    for seed in range(6):  # the same scores under the paper's network are what it claims something of
+        write_run(seed, data_seed=seed, **usual)
+        write_run(seed, "supervised", data_seed=seed, **usual)
+    claims = tables(tmp_path / "runs", tmp_path / "out")["claims"].set_index("claim")
+    assert claims.loc["vanilla-global", "n"] == 6
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
@@ -310,7 +373,7 @@ def test_crossed_designs_are_paired_within_a_dataset(tmp_path: Path, write_run: 
         ({}, {"train_seed": None, "train_recipe": None}),
         ({}, {"train": {"bob_size": 5}}),
         ({}, {"recipe": {"epochs": 20}}),
-        ({}, {"recipe": {"loss": "l1"}}),
+        ({}, {"train_layer": "features"}),
         ({"train_train_data_seed": None}, {"train_data_seed": 0}),
     ],
 )
@@ -731,7 +794,9 @@ def test_a_run_that_says_it_learnt_nothing_is_named_once(tmp_path: Path, write_r
 def test_condition_columns_are_in_every_table_of_scores() -> None:
     for name in ("runs", "segments", "summary"):
         assert list(COLUMNS[name])[: len(CONDITION)] == list(CONDITION)
-    assert {*CONDITION} - {*COLUMNS["comparisons"]} == {"condition", "method", "label", "recipe"}
+    apart = {"condition", "method", "objective", "label"}
+    assert {*CONDITION} - {*COLUMNS["comparisons"]} == {*apart, "labelled", "recipe"}
+    assert {f"{name}_{side}" for name in apart for side in "ab"} <= {*COLUMNS["comparisons"]}
     assert {*SEEDS} <= {*COLUMNS["runs"]} & {*COLUMNS["segments"]}
     columns: Mapping[str, str] = COLUMNS["runs"]
     for measure in MEASURES.values():
