@@ -11,6 +11,8 @@ from pendeval.sample import Sample
 from pendeval.scores import Record
 from pendeval.tables.condition import CONDITION, rows_of
 
+_FEWEST = 10
+"""Images that make an order; the sample of an inner layer holds fewer."""
 _WHERE = ("data_words", "dataset", "variant", "parameters", "protocol", "split")
 AGREEMENT: dict[str, str] = {
     **{name: CONDITION[name] for name in _WHERE},
@@ -32,7 +34,7 @@ def agree(records: Sequence[Record], runs: pd.DataFrame) -> pd.DataFrame:
     by_digest = {row["digest"]: row for row in rows_of(runs[runs["view"].eq("all")])}
     groups: dict[str, dict[tuple[str, str], Record]] = {}
     for record in records:
-        if record.sample is not None and record.digest in by_digest:
+        if record.sample is not None and len(record.sample.energy) >= _FEWEST and record.digest in by_digest:
             copy = (by_digest[record.digest]["condition"], record.embedding_digest)
             groups.setdefault(record.labels, {}).setdefault(copy, record)
     found: dict[tuple[str, ...], list[tuple[float, int, dict[str, Any]]]] = {}

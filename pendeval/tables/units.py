@@ -35,12 +35,14 @@ def units(rows: pd.DataFrame, columns: list[str]) -> Units:
     values = np.stack([numbers(rows[name]) for name in columns], axis=1)
     some = ~np.isnan(values).any(axis=1)
     values = values[some]
+    if not len(values):
+        return Units(values, FILE, 0, False)
     # Seeds have 64 bits, which a float does not hold: they are counted off. An unknown one is −1.
     data, trained, seed = (
         pd.factorize(rows[name], sort=True)[0][some] for name in ("data_seed", "train_data_seed", "seed")
     )
     shared = len(values) > 1 and bool((data == data[0]).all()) and data[0] >= 0
-    if not len(values) or (seed < 0).any():
+    if (seed < 0).any():
         return Units(values, FILE, len(values), bool(shared))
     runs, which = np.unique(np.stack([trained, seed], axis=1), axis=0, return_inverse=True)
     means = _means(values, which.reshape(-1))

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pendeval import cache, files
-from pendeval.files import Embeddings, PopulationEmbeddings, Problem, find, pair_up, read, read_curve
+from pendeval.files import Embeddings, PopulationEmbeddings, Problem, Source, find, pair_up, read, read_curve
 from pendeval.measures import exact
 from pendeval.report import report
 from pendeval.tables.condition import identity
@@ -154,6 +154,31 @@ def test_a_renamed_population_is_found_and_a_second_one_stands_alone(write_run: 
     assert [(source.split, source.population) for source in sources] == [(path, copy), (None, renamed)]
     assert problems == []
     assert pair_up([copy, path, renamed])[0] == sources
+
+
+def test_a_population_belongs_to_the_layer_of_its_split(tmp_path: Path, write_run: Write) -> None:
+    """Outputs and features of one encoder lie side by side, each with a population."""
+    outputs = write_run(population=True, **SMALL)
+
+    def wide(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([np.cos(k * seen) for k in range(1, 70)], axis=-1)
+
+    with h5py.File(outputs) as file:  # of the same run in all but the layer
+        told = {name: file.attrs[name] for name in ("train_recipe", "train_label", "train_dim")}
+    elsewhere = {"train_layer": "features", "root": tmp_path / "elsewhere"} | told
+    features = write_run(population=True, outputs=wide, **elsewhere, **SMALL)
+    inner = [path.rename(outputs.parent / f"{path.stem}-features.h5") for path in (features, beside(features))]
+    other = beside(outputs).rename(outputs.parent / "first-by-name.h5")
+    sources, problems = pair_up([outputs, other, *inner])
+    assert problems == []
+    assert sources == [Source(inner[0], inner[1]), Source(outputs, other)]
+    made, problems = frames(tmp_path / "runs", tmp_path / "out")
+    assert problems == []
+    runs = made["runs"].set_index("layer")
+    assert runs["dim"].to_dict() == {"": 1, "features": 69}
+    assert runs["condition"].nunique() == 2
+    assert runs["population_global"].notna().all()
+    assert made["agreement"]["label_a"].eq("contrastive-d1").all()
 
 
 def test_a_population_of_other_data_is_a_problem_and_the_split_is_scored(tmp_path: Path, write_run: Write) -> None:
