@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from pendtrain.kernel import minimised_spread
 from pendtrain.objectives.objective import Labels, Objective, Rows
+from pendtrain.population import Columns
 from pendtrain.recipe import later
 
 SIMILARITIES = ("euclidean", "cosine")
@@ -63,6 +67,13 @@ class Contrastive(Objective):
         """InfoNCE of two views (B, d)."""
         x, y = rows
         return info_nce(x, y, self.settings, temperature_at(self.settings, self.progress))
+
+    def optimum(self, population: Columns) -> NDArray[np.float64]:
+        """Of endlessly many negatives, found on free vectors from E[energy | image]; either direction has the same."""
+        tau = self.settings.temperature
+        if self.settings.similarity == "cosine":  # cos = 1 − ‖x − y‖²/2 of vectors of length 1
+            return minimised_spread(population, self.dim, 2 * tau, 1 / (2 * tau), jointly=False, sphere=True)
+        return minimised_spread(population, self.dim, tau, 1 / tau, jointly=False)
 
 
 def temperature_at(settings: Settings, progress: float) -> float:
