@@ -58,7 +58,7 @@ def test_a_table_is_trained_like_any_encoder(many: Path, tmp_path: Path, command
     again, _ = fit(many, recipe, tmp_path / "b", HOW)
     assert (run / "encoder.safetensors").read_bytes() == (again / "encoder.safetensors").read_bytes()
     assert run.parent.name == "contrastive-d1-epochs-20-batch-20-encoder-table"
-    supervised = Recipe.of(method="supervised", encoder="table", epochs=100, batch=20, learning_rate=1.0)
+    supervised = Recipe.of(method="supervised", encoder="table", epochs=250, batch=20, learning_rate=3.0)
     run, _ = fit(many, supervised, tmp_path, HOW)
     code, _, error = command("pendtrain", "embed", run, "--split", "train")
     assert code == 0, error
