@@ -1,9 +1,9 @@
 """The paper's figures, redrawn from the tables, the thinned embeddings, example images and training curves.
 
 The one folder that knows matplotlib. Source: Figs. 3 to 18 of the 2021 paper, under its numbers. Figs. 1, 2, 9 and 11
-are schematics and Fig. 16 is a table: they hold no results. Two more have no number: how sampled scores scatter around
-exact ones, and training curves. Each is drawn from whatever is there and says in its caption what that was, and
-whether its scores are exact or sampled.
+are schematics and Fig. 16 is a table: they hold no results. Others have no number: how sampled scores scatter around
+exact ones, losses and scores while training, and what ways to learn beyond the paper's are worth. Each is drawn from
+whatever is there and says in its caption what that was, and whether its scores are exact or sampled.
 
 A figure is a function of `Material` that returns a canvas, a caption and the numbers it drew as means, intervals or
 scores (`record`; not the points of clouds), which are written beside it as CSV. It computes nothing that is not in a
@@ -22,11 +22,15 @@ from pendeval.figures import (
     blanks,
     cosine,
     density,
+    fractures,
     fracturing,
     gaps,
     images,
+    labelled,
+    learning,
     main_result,
     noise,
+    optima,
     regression,
     representations,
     scatter,
@@ -59,6 +63,10 @@ FIGURES: tuple[tuple[str, str, Draw], ...] = (
     ("18", "Vertical position", vertical.draw),
     ("scatter", "Sampled and exact scores", scatter.draw),
     ("training", "Training curves", training.draw),
+    ("learning", "Scores while training", learning.draw),
+    ("optima", "Oracle, optimum of the loss, trained network", optima.draw),
+    ("fractures", "How often representations fracture", fractures.draw),
+    ("labelled", "Few labels", labelled.draw),
 )
 """(the paper's number, or a word where the paper has no such figure; title; how it is drawn)"""
 
@@ -96,11 +104,11 @@ def draw(
 ) -> Drawn:
     """Draw every figure there is data for to `out`/figure-NN.png (150 dpi), .svg and .csv.
 
-    `frames` holds runs, segments and summary as `pendeval.tables` makes them, any of them empty. `samples` (thinned
-    embeddings), `examples` (images uint8 (K, S, S, 3) and their energies float64 (K,)) and `curves` (columns step,
-    epoch, loss) go by the digest that runs.csv gives. Whatever goes wrong inside one figure is its fault and costs
-    no other. Files are whole or absent; those of figures not drawn now are removed. Raises OSError where `out`
-    cannot be written.
+    `frames` holds runs, segments, summary, optima, fractures and labelled as `pendeval.tables` makes them, any of them
+    empty. `samples` (thinned embeddings), `examples` (images uint8 (K, S, S, 3) and their energies float64 (K,)) and
+    `curves` (columns step, epoch, loss; of later runs also images, seconds and scores) go by the digest that runs.csv
+    gives. Whatever goes wrong inside one figure is its fault and costs no other. Files are whole or absent; those of
+    figures not drawn now are removed. Raises OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     drawn = Drawn([], [], [])
@@ -136,7 +144,8 @@ def _material(
     given, _ = once(frames["runs"])
     segments = frames["segments"]
     segments = segments[segments["digest"].isin(set(given["digest"]))]
-    tables = {"runs": given, "segments": segments, "summary": frames["summary"]}
+    tables = {"runs": given, "segments": segments}
+    tables |= {name: frames[name] for name in ("summary", "optima", "fractures", "labelled")}
     tidied = {name: tidy(frame, name) for name, frame in tables.items()}
     return Material(**tidied, given=given, samples=samples, examples=examples, curves=curves)
 

@@ -17,6 +17,7 @@ _TEXTS = (
     *("condition", "dataset", "train_dataset", "variant", "train_variant", "protocol", "train_protocol", "split"),
     *("view", "label", "method", "recipe", "data_words", "train_words", "knob", "train_knob", "objective"),
     *("schedule", "recipe_protocol", "encoder", "layer", "precision", "measure", "unit", "kind", "file", "digest"),
+    *("train_parameters", "counterpart", "optimum_from", "optimum_file", "setting", "reference"),
 )
 _FLAGS = ("own", "usual", "full", "shared_test")
 _STATES = ("fractured", "population_fractured")
@@ -29,7 +30,7 @@ _SUMMARY = ("n", "mean", "sd", "ci_low", "ci_high", "oracle", "published", "publ
 _SEGMENTS = (
     *("number", "energy_low", "energy_high", "spearman", "density", "population_spearman", "population_density"),
 )
-_OF_TABLE = {"runs": (), "segments": _SEGMENTS, "summary": _SUMMARY}
+_OF_TABLE = {"segments": _SEGMENTS, "summary": _SUMMARY}
 
 
 class Nothing(Exception):
@@ -38,11 +39,14 @@ class Nothing(Exception):
 
 @dataclass(frozen=True)
 class Material:
-    """What figures are drawn from: three tables made tidy, the table of runs as given, and what belongs to files."""
+    """What figures are drawn from: tables made tidy, the table of runs as given, and what belongs to files."""
 
     runs: pd.DataFrame
     segments: pd.DataFrame
     summary: pd.DataFrame
+    optima: pd.DataFrame
+    fractures: pd.DataFrame
+    labelled: pd.DataFrame
     given: pd.DataFrame
     samples: Mapping[str, Sample]
     examples: Examples
@@ -55,7 +59,7 @@ def tidy(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     Adds `train_size` ("5120 × 20", pendulums and images of each). Other columns become numbers.
     """
     frame = frame.reset_index(drop=True)
-    wanted = (*_TEXTS, *_FLAGS, *_STATES, *_NUMBERS, *_OF_TABLE[table])
+    wanted = (*_TEXTS, *_FLAGS, *_STATES, *_NUMBERS, *_OF_TABLE.get(table, ()))
     frame = frame.reindex(columns=[*frame.columns, *(name for name in wanted if name not in frame)])
     columns: dict[str, Any] = {}
     for name, column in frame.items():

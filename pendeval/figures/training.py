@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from pendeval.conditions import PAPER_RECIPE
-from pendeval.figures import record
+from pendeval.figures import choose, record
 from pendeval.figures.choose import METHODS
 from pendeval.figures.material import Material, Nothing
 from pendeval.figures.style import COLOURS, Legend, canvas_of, legend
@@ -20,7 +20,7 @@ Line = NDArray[np.float64]
 """(rows, 2): images seen, loss"""
 _LOSSES = {"contrastive": "InfoNCE loss (nats)", "supervised": "squared error of the energy"}
 _TRAINING = (
-    *("method", "dim", "recipe", "label", "train_variant", "train_knob", "train_level", "train_protocol"),
+    *("method", "dim", "recipe", "label", "train_variant", "train_parameters", "train_protocol"),
     *("train_size", "train_data_seed", "seed"),
 )
 """What one training is, whatever was embedded with it afterwards."""
@@ -32,7 +32,8 @@ _COLUMNS = ("panel", "label", "trained_on", "dim", "train_data_seed", "seed", "d
 
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """A panel a method: their losses are different quantities."""
-    runs = _runs(material)
+    runs = once(material)
+    runs = runs[choose.usual(runs) & runs["objective"].eq("") & runs["method"].isin(METHODS)]
     lines = {digest: _line(row, material.curves[str(digest)]) for digest, row in runs.iterrows()}
     runs = runs.loc[[digest for digest in runs.index if len(lines[digest])]]
     if runs.empty:
@@ -61,11 +62,10 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     return canvas, caption, _record(runs, lines)
 
 
-def _runs(material: Material) -> pd.DataFrame:
-    """Usual trainings with a curve, each once, by digest; `trained_on` is the data in words."""
-    runs = material.runs
-    runs = runs[runs["usual"] & runs["objective"].eq("") & runs["method"].isin(METHODS)]
-    runs = runs[runs["digest"].isin(list(material.curves))].sort_values([*_TRAINING, "own", "digest"])
+def once(material: Material) -> pd.DataFrame:
+    """Trainings with a curve, of any method and data, each once, by digest; `trained_on` is the data in words."""
+    runs = material.runs[material.runs["digest"].isin(list(material.curves)) & material.runs["layer"].eq("")]
+    runs = runs.sort_values([*_TRAINING, "usual", "own", "digest"])
     seeded = runs["seed"].notna() & runs["train_data_seed"].notna()
     runs = runs[~(seeded & runs.duplicated(list(_TRAINING), keep="last"))].drop_duplicates("digest")
     trained_on = runs["train_words"].where(runs["train_words"].ne(""), runs["data_words"])

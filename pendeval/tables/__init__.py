@@ -14,6 +14,9 @@ from pendeval.files import Problem, shown
 from pendeval.scores import Record
 from pendeval.tables.agreement import AGREEMENT, agree
 from pendeval.tables.comparisons import COMPARISONS, compare
+from pendeval.tables.fractures import FRACTURES, fractures
+from pendeval.tables.labelled import LABELLED, labelled
+from pendeval.tables.optima import OPTIMA, optima
 from pendeval.tables.provenance import PROVENANCE, nothing_learnt, provenance
 from pendeval.tables.records import RECORDS
 from pendeval.tables.records import compare as compare_records
@@ -27,6 +30,9 @@ COLUMNS: dict[str, Mapping[str, str]] = {
     "summary": SUMMARY,
     "comparisons": COMPARISONS,
     "agreement": AGREEMENT,
+    "optima": OPTIMA,
+    "fractures": FRACTURES,
+    "labelled": LABELLED,
     "claims": claims.COLUMNS,
     "records": RECORDS,
     "provenance": PROVENANCE,
@@ -39,6 +45,9 @@ HOLDS: dict[str, str] = {
     "summary": "every measure of every condition, mean over replicates",
     "comparisons": "any two methods, or settings of one, paired by seed and data",
     "agreement": "how alike two encoders order the same images",
+    "optima": "the optimum of each loss between the oracle and the trained network",
+    "fractures": "how often representations break where training energies had gaps",
+    "labelled": "scores against the share of pendulums whose energy is told",
     "claims": "the paper's claims and what became of them",
     "records": "ours beside the authors' recorded results",
     "provenance": "where every run came from",
@@ -58,6 +67,7 @@ def tabulate(
     counted_segments = counted_segments.drop_duplicates([*SOURCE, "view", "kind", "number"], ignore_index=True)
     frames = {"runs": runs, "segments": segments, "summary": summarise(counted)}
     frames |= {"comparisons": compare(counted), "agreement": agree(records, counted)}
+    frames |= {"optima": optima(counted), "fractures": fractures(counted), "labelled": labelled(counted)}
     frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})
     frames["records"] = compare_records(frames["summary"])
     frames["provenance"] = provenance(records, roots)
