@@ -789,6 +789,10 @@ def test_a_run_that_says_it_learnt_nothing_is_named_once(tmp_path: Path, write_r
     assert frames["problems"]["reason"].tolist() == [f"nothing learnt: outputs {why}"]
     assert frames["provenance"]["learning"].tolist() == [said, "ok"]
     assert len(frames["runs"]) == 3  # named, and scored all the same
+    path = write_run(2, train_learning=said, population=True, root=tmp_path / "alone", **SMALL)
+    (path.parents[1] / "run.json").unlink()
+    _, problems = doubtful(tmp_path / "alone", tmp_path / "out")
+    assert [problem.reason for problem in problems] == [f"nothing learnt: outputs {why}"]  # the file says it as well
 
 
 def test_condition_columns_are_in_every_table_of_scores() -> None:
