@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, NullLocator
 
 from pendeval.figures import record
 from pendeval.figures.material import Material, Nothing
@@ -73,7 +74,15 @@ def _panel(axes: Axes, runs: pd.DataFrame, curves: Mapping[str, pd.DataFrame], s
     oracles = {round(float(curves[str(digest)][f"oracle_{score}"].iloc[-1]), 5) for digest in runs.index}
     for oracle in sorted(oracles):
         axes.axhline(oracle, **ORACLE)
+    places = pd.concat([curves[str(digest)][against] / per for digest in runs.index])
+    places = places[places > 0]
     axes.set_xscale("log")
+    if len(places):
+        room = 1.2 if places.max() > 4 * places.min() else 2.2  # so that round numbers lie within
+        axes.set_xlim(places.min() / room, places.max() * room)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(lambda place, _: f"{place:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid()
     stretch(axes.yaxis, [*shown, *oracles])
 

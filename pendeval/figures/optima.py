@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from pendeval.conditions import method_words
+from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS, method_words
 from pendeval.figures import record, words
 from pendeval.figures.material import Material, Nothing
 from pendeval.figures.near_one import stretch
@@ -19,6 +19,7 @@ from pendeval.measures.registry import SAMPLED_OF
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 MOST_LINES = 24
 """Ways to learn shown, those of the methods' own defaults first; all are in optima.csv."""
+PAPER_SIZE = f"{FULL_PENDULUMS} × {FULL_IMAGES}"
 _SOURCES: dict[str, dict[str, Any]] = {
     "optimum": {"color": "black", "linestyle": "none", "marker": "|", "markersize": 13, "markeredgewidth": 1.8},
     "table": {"color": "0.45", "linestyle": "none", "marker": "|", "markersize": 13, "markeredgewidth": 1.8},
@@ -48,7 +49,9 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     more = rows["condition"].nunique() - len(kept)
     rows = methods_first(rows[rows["condition"].isin(kept)], *keys)
     places = {condition: -place for place, condition in enumerate(dict.fromkeys(rows["condition"]))}
-    labels = {row["condition"]: _label(row) for _, row in rows.iterrows()}
+    sides = [rows.loc[rows["n"].gt(0), name] for name in ("schedule", "train_size")]
+    shared = {str(side.iloc[0]) for side in sides if side.nunique() == 1}  # said once, in the caption
+    labels = {row["condition"]: _label(row, shared) for _, row in rows.iterrows()}
     canvas = canvas_of(9.0, 1.5 + 0.3 * len(places))
     for axes, (measure, label) in zip(canvas.subplots(1, 2, sharey=True), MEASURES.items(), strict=True):
         mine = rows[rows["measure"].map(_asked).eq(measure)]
@@ -61,7 +64,8 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     legend(canvas, rows.loc[rows["mean"].notna(), "method"], *others)
     rows = rows.assign(panel=rows["measure"].map(_asked).map(MEASURES), exact=rows["measure"].isin(list(SAMPLED_OF)))
     caption = _caption(rows, in_words(chosen), more) + words.precision(material.runs, rows["condition"])
-    return canvas, caption, record.typed(rows.reindex(columns=list(_COLUMNS)))
+    notes = [f"trained on {each} images" if "×" in each else each for each in sorted(shared - {"", PAPER_SIZE})]
+    return canvas, caption + words.departures({"": notes}), record.typed(rows.reindex(columns=list(_COLUMNS)))
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, places: Mapping[str, int]) -> None:
@@ -84,9 +88,12 @@ def _asked(measure: str) -> str:
     return SAMPLED_OF.get(measure, measure)
 
 
-def _label(row: "pd.Series[str]") -> str:
-    parts = [method_words(row["method"]), row["objective"], row["schedule"]]
-    parts += [] if row["train_size"] == "5120 × 20" else [f"{row['train_size']} images"]
+def _label(row: "pd.Series[Any]", shared: set[str]) -> str:
+    """A way to learn in words, without what all share; of an optimum by itself, without how it was found."""
+    parts = [method_words(row["method"]), row["objective"]]
+    if row["n"] > 0:
+        parts += [] if row["schedule"] in shared else [row["schedule"]]
+        parts += [] if row["train_size"] in {*shared, PAPER_SIZE} else [f"{row['train_size']} images"]
     return _shortened(", ".join(part for part in parts if part))
 
 

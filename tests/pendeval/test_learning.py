@@ -486,6 +486,22 @@ def test_of_many_ways_to_learn_the_defaults_come_first(tmp_path: Path) -> None:
     assert "17 more are in optima.csv" in figure.caption
 
 
+def test_what_all_ways_to_learn_share_is_said_once(tmp_path: Path) -> None:
+    rows = [run(method, schedule={"epochs": 20}, scores=OPTIMUM) for method in ("contrastive", "byol")]
+    best = [run(encoder="optimum", scores=OPTIMUM), run("spectral", encoder="optimum", scores=OPTIMUM)]
+    figure = draw(tmp_path / "one", *rows, *best).figures[0]
+    svg = figure.svg.read_text(encoding="utf-8")
+    assert "Not the paper's full setting: epochs 20." in figure.caption
+    assert all(f">{name}<" in svg for name in ("contrastive", "byol", "spectral"))
+    assert "epochs 20" not in svg
+    fewer = run("byol", schedule={"epochs": 5}, train_pendulums=64, scores=OPTIMUM)
+    figure = draw(tmp_path / "two", *rows, *best, fewer).figures[0]
+    svg = figure.svg.read_text(encoding="utf-8")
+    assert ">byol, epochs 5, 64 × 20 images<" in svg
+    assert ">byol, epochs 20<" in svg
+    assert "full setting" not in figure.caption
+
+
 def test_a_figure_of_fractures_shows_the_table(tmp_path: Path, calls: dict[str, Calls]) -> None:
     def named(rows: list[dict[str, Any]], alpha: float) -> list[dict[str, Any]]:
         return [row | {"data_words": f"gaps, α_g {alpha}"} for row in rows]
