@@ -254,7 +254,8 @@ def _known(dataset: Dataset, recipe: Recipe, objective: Objective) -> Known:
 def _optimiser(recipe: Recipe, learner: Learner) -> torch.optim.Optimizer:
     free = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(free, lr=0.0, betas=(recipe.momentum, 0.999), weight_decay=recipe.weight_decay)
+        decay, betas = recipe.weight_decay, (recipe.momentum, 0.999)
+        return torch.optim.AdamW(free, lr=0.0, betas=betas, weight_decay=decay, fused=True)
     return torch.optim.SGD(free, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 

@@ -122,6 +122,7 @@ def _planned(path: Path, dataset: Dataset, recipe: Recipe, out: Path) -> Planned
     if held and runs.differing(run, held, recipe, dataset):
         state = "refused"  # by `fit`, which says why
     images = 2 * recipe.batch * recipe.epochs * (image_shape(dataset, "train")[0] // recipe.batch)
+    images = images if recipe.encoder == "resnet18" else 0  # the others take seconds
     return Planned(path.resolve(), recipe, out.resolve(), run, state, images)
 
 
@@ -134,7 +135,8 @@ def estimated_seconds(planned: Sequence[Planned], jobs: int) -> tuple[float, str
                 held = runs.read_run(description.parent) or {}
             except ValueError:
                 continue
-            if held.get("status") == "complete" and held.get("images_per_second"):
+            network = held.get("recipe", {}).get("encoder", "resnet18") == "resnet18"
+            if network and held.get("status") == "complete" and held.get("images_per_second"):
                 speeds.append(float(held["images_per_second"]))
     speed = sorted(speeds)[len(speeds) // 2] if speeds else ASSUMED_SPEED
     basis = f"median of {len(speeds)} finished runs" if speeds else "assumed, no finished run to go by"

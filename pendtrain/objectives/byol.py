@@ -18,9 +18,10 @@ from pendtrain.objectives.simsiam import distance, heads
 class Settings(simsiam.Settings):
     """Those of SimSiam, and raises ValueError likewise."""
 
-    target_decay: float = 0.99
-    """Share of itself that the target keeps in a step, at the start; it rises to 1 by a cosine (.996 in the paper, for
-    a thousand times as many steps)."""
+    target_decay: float = 0.8
+    """Share of itself that the target keeps in a step, at the start; it rises to 1 by a cosine. The paper has .996, for
+    a hundred thousand steps and more; in 400 steps a target of .99 stays the random network it began as, whose one
+    output no view can predict of the other."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

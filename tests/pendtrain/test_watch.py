@@ -65,8 +65,8 @@ def test_without_a_population_a_sample_is_looked_at(unpeopled: Path) -> None:
     assert rho[0] == pytest.approx(spearmanr(line, energy).statistic, abs=1e-4)
 
 
-def test_constant_outputs_are_named(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
-    watch = Watch(open_dataset(small), 480)
+def test_constant_outputs_are_named(peopled: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
+    watch = Watch(open_dataset(peopled), 480)
     count = len(watch.images)
     for values in (np.full((count, 1), 3.0), 1000 + 1e-3 * np.random.default_rng(0).normal(size=(count, 2))):
         assert watch.score(values).learning == "constant"
@@ -81,7 +81,7 @@ def test_constant_outputs_are_named(small: Path, tmp_path: Path, command: Callab
         patch.setattr(Contrastive, "loss", flat)
         patch.setattr(fitting, "Watch", lambda *_: watch)
         patch.setattr("pendtrain.watch.CONSTANT", 1e9)
-        fit_ = ("pendtrain", "fit", "--shards", small, "--epochs", 1, "--batch", 20, "--out", tmp_path, "--quiet")
+        fit_ = ("pendtrain", "fit", "--shards", peopled, "--epochs", 1, "--batch", 20, "--out", tmp_path, "--quiet")
         code, _, error = command(*fit_)
     (run,) = tmp_path.rglob("run.json")
     assert code == 1
@@ -90,15 +90,15 @@ def test_constant_outputs_are_named(small: Path, tmp_path: Path, command: Callab
     assert "nothing learnt: outputs are constant" in command("pendtrain", "list", tmp_path)[1]
 
 
-def test_looking_changes_nothing_and_is_written_down(small: Path, tmp_path: Path) -> None:
+def test_looking_changes_nothing_and_is_written_down(peopled: Path, tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, batch=20)
     digests = []
     for every in (1, 100):
         with pytest.MonkeyPatch.context() as patch:
-            made = Watch(open_dataset(small), 10**9)
+            made = Watch(open_dataset(peopled), 10**9)
             made.every = every
             patch.setattr(fitting, "Watch", lambda *_, made=made: made)
-            run, _ = fit(small, recipe, tmp_path / str(every), Settings(log_every=1, quiet=True))
+            run, _ = fit(peopled, recipe, tmp_path / str(every), Settings(log_every=1, quiet=True))
         digests.append((run / "encoder.safetensors").read_bytes())
         with open(run / "metrics.csv", newline="") as file:
             rows = list(csv.DictReader(file))

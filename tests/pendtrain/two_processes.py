@@ -1,0 +1,42 @@
+"""What `test_distributed` computes in one process, and, run by torchrun, in two: gradients of a joined batch."""
+
+import json
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+
+from pendtrain.distributed import world
+from pendtrain.learner import Learner
+from pendtrain.objectives import Labels, find
+from pendtrain.recipe import Recipe
+
+
+def learner_of(settings: dict[str, Any], pixels: int) -> Learner:
+    """In float64, BatchNorm frozen; with ResNet-18 on pictures of 32 pixels, else with one matrix."""
+    recipe = Recipe.of(**settings)
+    learner = Learner(recipe)
+    if pixels < 32:
+        torch.manual_seed(0)
+        small: Any = nn.Sequential(nn.Flatten(), nn.Linear(3 * pixels**2, recipe.dim))
+        learner.encoder, learner.objective = small, find(recipe.method)(recipe.own, small, recipe.dim, recipe.protocol)
+    else:
+        learner.encoder.forward = learner.encoder.resnet.forward  # type: ignore[method-assign, union-attr]
+    return learner.double().eval()
+
+
+if __name__ == "__main__":
+    data = torch.load(sys.argv[1], weights_only=True)
+    torch.set_num_threads(1)
+    with world(torch.device("cpu")) as here:
+        for number, settings in enumerate(json.loads(sys.argv[3])):
+            learner = learner_of(settings, data["first"].shape[-1])
+            parallel = here.wrap(learner, torch.device("cpu"))
+            part = slice(here.rank * 4, here.rank * 4 + 4)
+            rows = parallel(data["first"][part], data["second"][part])
+            assert rows[0].dtype == torch.float64
+            labels = Labels(here.gather(data["energy"][part]), here.gather(data["extra"][part]).bool())
+            learner.loss(tuple(here.gather(each) for each in rows), labels).backward()
+            if here.rank == 1:
+                torch.save([each.grad for each in learner.parameters()], f"{sys.argv[2]}-{number}.pt")
