@@ -15,14 +15,23 @@ ENDINGS = ("png", "svg", "csv")
 
 def rendered(canvas: Canvas, numbers: pd.DataFrame) -> tuple[bytes, bytes, bytes]:
     """The contents of the PNG (150 dpi), the SVG and the CSV (UTF-8, one header, full precision)."""
+    _lay_out(canvas)
     pictures = []
     metadata: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}}
     for ending, said in metadata.items():
         buffer = io.BytesIO()
         canvas.savefig(buffer, format=ending, dpi=150, metadata=said)
         pictures.append(buffer.getvalue())
-        canvas.set_layout_engine("none")  # laid out once is enough, and both are alike
     return pictures[0], pictures[1], csv_bytes(numbers)
+
+
+def _lay_out(canvas: Canvas) -> None:
+    """Lay out once, to nine digits: the solver's last ones differ from one time to the next, and so would the files."""
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")
+    for axes in canvas.axes:
+        place = axes.get_position(original=True)
+        axes.set_position(tuple(round(part, 9) for part in place.bounds))
 
 
 def write(contents: Mapping[Path, bytes]) -> None:
