@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pendtrain.objectives.contrastive import SIMILARITIES, squared_distances
-from pendtrain.objectives.heads import checked
-from pendtrain.objectives.objective import Labels, Objective, Rows
+from pendtrain.objectives.heads import Head, checked
+from pendtrain.objectives.objective import Encode, Labels, Objective, Rows
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class Settings:
     support: int = 64
     """Labelled pendulums that are added to every batch, over all processes; both their images support."""
     similarity: str = "euclidean"
-    """−‖x − s‖² as in contrastive training, or as in the paper the cosine, which wants two outputs or more."""
+    """−‖x − s‖²/d of outputs brought to mean 0 and variance 1 over the batch, or as in the paper the cosine, which
+    wants two outputs or more. Of outputs as they come, distances are so small at first that all support is alike, all
+    predictions are even, and nothing has a slope."""
     temperature: float = 0.1
     """τ of the similarity to a labelled image."""
     sharpening: float = 0.25
@@ -61,12 +63,17 @@ class PAWS(Objective):
     def __init__(self, settings: Any, encoder: nn.Module, dim: int, protocol: str) -> None:
         super().__init__(settings, encoder, dim, protocol)
         self.labels_needed = settings.support
+        self.standardised = Head(dim, normed=True) if settings.similarity == "euclidean" else nn.Identity()
 
     @classmethod
     def check(cls, settings: Any, dim: int) -> None:
         """On a circle one output has two places only."""
         if settings.similarity == "cosine" and dim < 2:
             raise ValueError(f"dim is {dim}, expected 2 or more with similarity cosine")
+
+    def rows(self, encoder: Encode, first: Tensor, second: Tensor) -> Rows:
+        """Both views, (B, d)."""
+        return self.standardised(encoder(first)), self.standardised(encoder(second))
 
     def loss(self, rows: Rows, labels: Labels) -> Tensor:
         """The loss of a batch."""
@@ -87,7 +94,7 @@ class PAWS(Objective):
         if self.settings.similarity == "cosine":
             similarity = functional.normalize(view, dim=1) @ functional.normalize(support, dim=1).T
         else:
-            similarity = -squared_distances(view, support)
+            similarity = -squared_distances(view, support) / view.shape[1]
         weights = functional.log_softmax(similarity / self.settings.temperature, dim=1)
         return (weights[:, :, None] + classes.clamp_min(1e-12).log()[None]).logsumexp(dim=1)
 

@@ -227,6 +227,18 @@ def test_paws_by_hand() -> None:
     assert a.grad[4:].abs().max() > 0  # what supports learns as well
 
 
+def test_the_spectral_loss_is_bounded() -> None:
+    """One pendulum alone, however far off it goes, pays no more than at the bound."""
+    x = torch.zeros(6, 1, dtype=torch.float64)
+    losses = []
+    for far in (3.0, 30.0, 300.0):
+        x[0] = far
+        losses.append(made("spectral").loss((x, x), labels(6)).item())
+    assert losses == pytest.approx([losses[0]] * 3)
+    x[0] = 30.0
+    assert made("spectral", bound=1e6).loss((x, x), labels(6)).item() < losses[0] - 100
+
+
 def test_annealing_ends_at_the_temperature_half_way() -> None:
     hot = made("contrastive", anneal_from=10.0)
     x, y = views(7, 1)
@@ -261,6 +273,7 @@ def test_every_method_says_where_it_comes_from_and_takes_its_defaults(method: st
         ("joint", {"term": "l1"}, "term is l1, expected order or mse"),
         ("joint", {"temperature": -1.0}, "temperature is -1.0, expected above 0"),
         ("joint", {"labelled": 1.5}, "labelled is 1.5, expected above 0, up to 1"),
+        ("spectral", {"bound": 0.0}, "bound is 0.0, expected above 0"),
         ("paws", {"classes": 1}, "classes is 1, expected 2 to 1000"),
         ("paws", {"sharpening": 0.0}, "sharpening is 0.0, expected above 0, up to 1"),
         ("paws", {"similarity": "cosine"}, "dim is 1, expected 2 or more with similarity cosine"),
