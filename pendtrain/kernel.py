@@ -18,8 +18,8 @@ from torch import Tensor
 from pendtrain.population import Columns
 
 Float = NDArray[np.float64]
-MOST_IMAGES = 8000
-"""Images between which all distances are held: 8000 of them take half a GB a matrix."""
+CELLS = 2**18
+"""Distances between images held at a time: a matrix of 2 MB stays in the cache."""
 
 
 def eigenfunctions(population: Columns, count: int) -> tuple[Float, Float]:
@@ -47,11 +47,9 @@ def minimised_spread(
     """Vectors, float64 (U, dim), that minimise E ‖x − y‖² + weight · spread, by L-BFGS.
 
     The spread is E_x log E_x' exp(−t ‖x − x'‖²), or `jointly` log E_xx'; on the `sphere`, of vectors of length 1.
-    InfoNCE with endless negatives has t = 1/τ and weight τ. Raises ValueError for more images than fit.
+    InfoNCE with endless negatives has t = 1/τ and weight τ.
     """
     p, joint = (torch.from_numpy(population[name]) for name in ("probability", "energy_probability"))
-    if len(p) > MOST_IMAGES:
-        raise ValueError(f"the population has {len(p)} images, expected at most {MOST_IMAGES} for this optimum")
     bins = joint.sum(dim=0)
     # A rare image's slope is as small as its probability: in units of 1/√p all are alike to the search.
     unit = p.rsqrt()[:, None]
@@ -60,27 +58,43 @@ def minimised_spread(
     def vectors() -> Tensor:
         return torch.nn.functional.normalize(x * unit, dim=1) if sphere else x * unit
 
-    def value() -> Tensor:
-        place = vectors()
-        mean = (joint.T @ place) / bins[:, None]
-        agreement = 2.0 * (p @ place.square().sum(dim=1) - bins @ mean.square().sum(dim=1))
-        near = p.log() - t * (place[:, None, :] - place[None, :, :]).square().sum(dim=-1)
-        spread = near.logsumexp(dim=1)
-        spread = (spread + p.log()).logsumexp(dim=0) if jointly else p @ spread
-        return agreement + weight * spread
-
     search = torch.optim.LBFGS(
         [x], max_iter=1000, tolerance_grad=1e-9, tolerance_change=1e-13, history_size=30, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:
         search.zero_grad()
-        loss = value()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+        place = vectors()
+        held = place.detach()
+        mean = (joint.T @ held) / bins[:, None]
+        agreement = 2.0 * (p @ held.square().sum(dim=1) - bins @ mean.square().sum(dim=1))
+        spread, slope = _spread(held, p, t, jointly)
+        place.backward(4.0 * (p[:, None] * held - joint @ mean) + weight * slope)  # type: ignore[no-untyped-call]
+        return agreement + weight * spread
 
     search.step(closure)  # type: ignore[no-untyped-call]
     return np.asarray(vectors().detach().numpy(), np.float64)
+
+
+def _spread(x: Tensor, p: Tensor, t: float, jointly: bool) -> tuple[Tensor, Tensor]:
+    """E_x log E_x' exp(−t ‖x − x'‖²) of vectors (U, d), or `jointly` log E_xx', and its slope (U, d).
+
+    Some rows of the U × U distances at a time, so that 26,000 images fit anywhere.
+    """
+    total, slope = x.new_zeros(()), torch.zeros_like(x)
+    weighted, length = p[:, None] * x, x.square().sum(dim=1)
+    for part in torch.split(torch.arange(len(x)), max(1, CELLS // len(x))):
+        here, chance = x[part], p[part]
+        # ‖x‖² − 2 x·x' + ‖x'‖²: in float64 what cancels is far below what the search can see.
+        near = (here @ x.T).mul_(2.0).sub_(length).sub_(length[part, None]).mul_(t).exp_()
+        mass = near @ p  # at least an image's own probability, so that no logarithm is of 0
+        share = chance if jointly else chance / mass
+        total += chance @ (mass if jointly else mass.log())
+        # A vector counts twice: as the one whose neighbours are summed, and as a neighbour of others.
+        slope[part] -= share[:, None] * (mass[:, None] * here - near @ weighted)
+        slope -= p[:, None] * ((share @ near)[:, None] * x - near.T @ (share[:, None] * here))
+    slope *= 2.0 * t
+    return (total.log(), slope / total) if jointly else (total, slope)
 
 
 def _start(population: Columns, dim: int, t: float, sphere: bool) -> Float:
