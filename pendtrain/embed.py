@@ -142,12 +142,16 @@ def write_embeddings(
     split: str,
     device: torch.device,
     layer: str = "",
+    seen: NDArray[np.float32] | None = None,
 ) -> None:
-    """Embed a split or the population and write it, with its labels, into the run that `held` describes."""
+    """Embed a split or the population and write it, with its labels, into the run that `held` describes.
+
+    `seen`: the population's embedding, where it is known already.
+    """
     if split == "population":
         columns = read_population(dataset)
         image = columns.pop("image")
-        embedding = encode(encoder, image, np.arange(len(image)), device, layer)
+        embedding = encode(encoder, image, np.arange(len(image)), device, layer) if seen is None else seen
     else:
         columns = read_split(dataset, split, ("image", *LABELS))
         image = columns.pop("image")

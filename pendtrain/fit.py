@@ -77,6 +77,8 @@ class State:
     signalled: list[int] = field(default_factory=list)
     scores: Scores | None = None
     """Those of the last look at the encoder."""
+    population: NDArray[np.float32] | None = None
+    """The population's embedding, where that look saw all of it after the last step."""
     beaten: float = 0.0
 
     @property
@@ -206,6 +208,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
     if state.scores is None and state.leads:  # killed between its last step and its end
         state.scores = watch(learner.encoder, device)
+    state.population = watch.embedding if watch.exact and state.leads else None
     return learner.encoder
 
 
@@ -286,7 +289,8 @@ def _save(state: State, encoder: Encoder) -> None:
     weights = {name: value.cpu().contiguous() for name, value in encoder.weights().items()}
     runs.write_whole(state.run / "encoder.safetensors", serialised(weights))
     for split in splits_to_embed(state.dataset, "test"):
-        write_embeddings(state.run, encoder, state.recipe, state.facts, state.dataset, split, state.device)
+        seen = state.population if split == "population" else None
+        write_embeddings(state.run, encoder, state.recipe, state.facts, state.dataset, split, state.device, seen=seen)
     state.write("complete", ended=now())
     (state.run / "checkpoint.pt").unlink(missing_ok=True)
     if state.facts.get("learning") == "constant":

@@ -60,11 +60,10 @@ class Watch:
         self.oracle = self.score(np.asarray(best, np.float64)[:, None])
 
     def __call__(self, encoder: Encoder, device: torch.device) -> Scores:
-        """The scores now; the encoder is left in training mode."""
-        try:
-            return self.score(encode(encoder, self.images, np.arange(len(self.images)), device).astype(np.float64))
-        finally:
-            encoder.train()
+        """The scores now; the encoder is left in training mode, and what was looked at in `embedding`."""
+        self.embedding = encode(encoder, self.images, np.arange(len(self.images)), device)
+        encoder.train()
+        return self.score(self.embedding.astype(np.float64))
 
     def score(self, embedding: Float) -> Scores:
         """Scores of an embedding (U, d) of the images looked at."""

@@ -87,10 +87,10 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_method_from_outside_through_fit_kill_resume_embed_and_report(
-    small: Path, outside: Path, tmp_path: Path, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    unpeopled: Path, outside: Path, tmp_path: Path, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": str(outside), "OMP_NUM_THREADS": "1"}
-    options = ["--shards", small, "--method", "theirs:Pulled", "--set", "pull=.25", "--epochs", 3, "--batch", 10]
+    options = ["--shards", unpeopled, "--method", "theirs:Pulled", "--set", "pull=.25", "--epochs", 3, "--batch", 10]
     options += ["--checkpoint-seconds", 0, "--quiet"]
 
     def process(out: Path) -> subprocess.Popen[bytes]:

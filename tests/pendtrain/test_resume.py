@@ -16,7 +16,7 @@ import torch
 from pendtrain import fit as fitting
 from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
 from pendtrain.objectives.contrastive import Contrastive
-from pendtrain.recipe import METHODS, Recipe
+from pendtrain.recipe import Recipe
 
 RECIPE = Recipe(epochs=3, batch=10)  # 4 steps an epoch, 12 in all
 OFTEN = Settings(log_every=1, checkpoint_seconds=0.0, quiet=True)
@@ -66,23 +66,6 @@ def test_stop_and_go_is_bit_equal(
     assert digest(run) == digest(whole)
     assert losses(run) == losses(whole)
     assert not (run / "checkpoint.pt").exists()
-
-
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "contrastive"])
-def test_every_method_resumes_to_the_bit(
-    unpeopled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    """Whatever body an objective has, momentum copies and labelled pendulums included."""
-    few = {"labelled": 0.3} if method in ("joint", "paws", "supervised") else {}
-    recipe = Recipe.of(method=method, epochs=1, batch=10, optimiser="adamw", **few)
-    whole, _ = fit(unpeopled, recipe, tmp_path / "whole", OFTEN)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(Stopped):
-            fit(unpeopled, recipe, tmp_path / "half", OFTEN)
-    run, _ = fit(unpeopled, recipe, tmp_path / "half", OFTEN)
-    assert digest(run) == digest(whole)
-    assert losses(run) == losses(whole)
 
 
 def test_kill_9_at_any_moment_continues_to_the_same_encoder(small: Path, whole: Path, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ if __name__ == "__main__":
             part = slice(here.rank * 4, here.rank * 4 + 4)
             rows = parallel(data["first"][part], data["second"][part])
             assert rows[0].dtype == torch.float64
-            labels = Labels(here.gather(data["energy"][part]), here.gather(data["extra"][part]).bool())
+            known = data["few"] if settings.get("method") in ("joint", "paws") else data["energy"]
+            labels = Labels(here.gather(known[part]), here.gather(data["extra"][part]).bool())
             learner.loss(tuple(here.gather(each) for each in rows), labels).backward()
             if here.rank == 1:
                 torch.save([each.grad for each in learner.parameters()], f"{sys.argv[2]}-{number}.pt")
