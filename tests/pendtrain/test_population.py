@@ -139,10 +139,10 @@ def test_killed_between_test_split_and_population(
 ) -> None:
     write = fitting.write_embeddings
 
-    def die(*arguments: object) -> None:
+    def die(*arguments: object, **more: object) -> None:
         if "population" in arguments:
             raise KeyboardInterrupt
-        write(*arguments)  # type: ignore[arg-type]
+        write(*arguments, **more)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "write_embeddings", die)
