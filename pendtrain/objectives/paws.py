@@ -11,6 +11,7 @@ from torch.nn import functional
 from pendtrain.objectives.contrastive import SIMILARITIES, squared_distances
 from pendtrain.objectives.heads import Head, checked
 from pendtrain.objectives.objective import Encode, Labels, Objective, Rows
+from pendtrain.recipe import later
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Settings:
     """Share of a label that is spread over all classes."""
     spread: float = 1.0
     """Weight of the entropy of the mean target, which keeps predictions from being all of one class."""
+    neighbours: float = later(1.0, before=0.0)
+    """Weight of the labelled images' own loss, their class as the other labelled pendulums predict it (neighbourhood
+    components, Goldberger et al. 2004); 0: PAWS as printed, which with one output learns little of the energy: nothing
+    in it moves a labelled pendulum to its class, and on a line it cannot get there past the others."""
 
     def __post_init__(self) -> None:
         checked(
@@ -47,6 +52,7 @@ class Settings:
             ("sharpening", 0 < self.sharpening <= 1, "above 0, up to 1"),
             ("smoothing", 0 <= self.smoothing < 1, "0 to below 1"),
             ("spread", 0 <= self.spread < math.inf, "0 or more"),
+            ("neighbours", 0 <= self.neighbours < math.inf, "0 or more"),
         )
 
 
@@ -54,11 +60,11 @@ class PAWS(Objective):
     """½ [H(sharp p(y), p(x)) + H(sharp p(x), p(y))] − spread · H(mean of the sharp ones), targets held still.
 
     p(x): mean of the supporting labels, weighted by a softmax of their similarity to x. H(a, b): cross-entropy, nats.
-    The added pendulums support and are not predicted.
+    The added pendulums support and are not predicted, but for + `neighbours` · H(label of s, p(s) by the others).
     """
 
     Settings = Settings
-    source = "Assran et al. 2021, arXiv 2104.13963"
+    source = "Assran et al. 2021, arXiv 2104.13963; Goldberger et al. 2004 (neighbours)"
 
     def __init__(self, settings: Any, encoder: nn.Module, dim: int, protocol: str) -> None:
         super().__init__(settings, encoder, dim, protocol)
@@ -80,21 +86,28 @@ class PAWS(Objective):
         anchors = [view[~labels.extra] for view in rows]
         support = torch.cat([view[labels.extra] for view in rows])
         classes = class_labels(labels.energy[labels.extra], self.settings.classes, self.settings.smoothing)
-        log_p = [self._predicted(view, support, classes.repeat(len(rows), 1)) for view in anchors]
+        classes = classes.repeat(len(rows), 1)
+        log_p = [self._predicted(view, support, classes) for view in anchors]
         with torch.no_grad():
             sharp = [functional.softmax(each / self.settings.sharpening, dim=1) for each in log_p]
         told = -(sharp[1] * log_p[0] + sharp[0] * log_p[1]).sum(dim=1).mean() / 2
         # The entropy alone looks at sharpened predictions with their slope.
         mean = torch.cat([functional.softmax(each / self.settings.sharpening, dim=1) for each in log_p]).mean(dim=0)
         total: Tensor = told + self.settings.spread * (mean * mean.clamp_min(1e-12).log()).sum()
+        if self.settings.neighbours:
+            own = torch.eye(len(support) // len(rows), dtype=torch.bool, device=support.device)
+            others = self._predicted(support, support, classes, own.repeat(len(rows), len(rows)))
+            total = total - self.settings.neighbours * (classes * others).sum(dim=1).mean()
         return total
 
-    def _predicted(self, view: Tensor, support: Tensor, classes: Tensor) -> Tensor:
-        """Logarithm of p of each class, (B, K), from support (S, d) with labels (S, K)."""
+    def _predicted(self, view: Tensor, support: Tensor, classes: Tensor, own: Tensor | None = None) -> Tensor:
+        """Logarithm of p of each class, (B, K), from support (S, d) with labels (S, K), but for its `own` (B, S)."""
         if self.settings.similarity == "cosine":
             similarity = functional.normalize(view, dim=1) @ functional.normalize(support, dim=1).T
         else:
             similarity = -squared_distances(view, support) / view.shape[1]
+        if own is not None:
+            similarity = similarity.masked_fill(own, float("-inf"))
         weights = functional.log_softmax(similarity / self.settings.temperature, dim=1)
         return (weights[:, :, None] + classes.clamp_min(1e-12).log()[None]).logsumexp(dim=1)
 

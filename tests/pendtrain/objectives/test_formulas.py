@@ -203,13 +203,15 @@ def test_joint_is_infonce_and_a_labelled_term() -> None:
 
 
 def test_paws_by_hand() -> None:
-    objective = made("paws", classes=3, support=2)
+    objective = made("paws", classes=3, support=2, neighbours=0.0)
     x, y = views(6, 1)
     held = Labels(torch.tensor([0.5, 0.5, 0.5, 0.5, 0.1, 0.8]).double(), labels(6, 2)[1])
     support = [(x[4], 0), (x[5], 2), (y[4], 0), (y[5], 2)]
 
-    def predict(v: torch.Tensor) -> Array:
+    def predict(v: torch.Tensor, own: int | None = None) -> Array:
         weights = np.array([math.exp(-((v - s) ** 2).sum().item() / 0.1) for s, _ in support])
+        if own is not None:
+            weights[[own % 2, own % 2 + 2]] = 0.0  # both images of one pendulum
         targets = np.array([[0.9 * (k == band) + 0.1 / 3 for k in range(3)] for _, band in support])
         return np.asarray(weights / weights.sum() @ targets)
 
@@ -219,9 +221,14 @@ def test_paws_by_hand() -> None:
     p = [[predict(v[i]) for i in range(4)] for v in (x, y)]
     told = np.mean([-(sharp(b) @ np.log(a) + sharp(a) @ np.log(b)) / 2 for a, b in zip(*p, strict=True)])
     mean = np.mean([sharp(each) for view in p for each in view], axis=0)
-    assert objective.loss((x, y), held).item() == pytest.approx(told + (mean * np.log(mean)).sum())
+    alone = told + (mean * np.log(mean)).sum()
+    assert objective.loss((x, y), held).item() == pytest.approx(alone)
+    targets = [np.array([0.9 * (k == band) + 0.1 / 3 for k in range(3)]) for _, band in support]
+    pulled = np.mean([-(targets[i] * np.log(predict(s, i))).sum() for i, (s, _) in enumerate(support)])
+    whole = made("paws", classes=3, support=2, neighbours=0.7)
+    assert whole.loss((x, y), held).item() == pytest.approx(alone + 0.7 * pulled)
     a = x.clone().requires_grad_()
-    fixed = made("paws", classes=3, support=2, spread=0.0)
+    fixed = made("paws", classes=3, support=2, spread=0.0, neighbours=0.0)
     fixed.loss((a, y), held).backward()
     assert a.grad is not None
     assert a.grad[4:].abs().max() > 0  # what supports learns as well
@@ -275,6 +282,7 @@ def test_every_method_says_where_it_comes_from_and_takes_its_defaults(method: st
         ("joint", {"labelled": 1.5}, "labelled is 1.5, expected above 0, up to 1"),
         ("spectral", {"bound": 0.0}, "bound is 0.0, expected above 0"),
         ("paws", {"classes": 1}, "classes is 1, expected 2 to 1000"),
+        ("paws", {"neighbours": -1.0}, "neighbours is -1.0, expected 0 or more"),
         ("paws", {"sharpening": 0.0}, "sharpening is 0.0, expected above 0, up to 1"),
         ("paws", {"similarity": "cosine"}, "dim is 1, expected 2 or more with similarity cosine"),
     ],
