@@ -51,7 +51,7 @@ _recipe = _options(
     click.option("--decoupled", is_flag=True, default=None, help="Contrastive: no positive pair in the denominator."),
     click.option("--loss", help="Supervised: mse, l1 or spearman."),
     click.option("--labelled", type=float, help="Share of pendulums that keep their energy, where the method asks."),
-    _setting("optimiser", type=click.Choice(OPTIMISERS), help="Stochastic gradient descent, or AdamW."),
+    _setting("optimiser", type=click.Choice(OPTIMISERS), help="Stochastic gradient descent, AdamW or Muon."),
     _setting("learning_rate", help="Peak rate per 256 pendulums of batch."),
     _setting("warmup_epochs", help="Linear warm-up."),
     _setting("momentum", help="Of SGD; β₁ of AdamW."),

@@ -26,6 +26,7 @@ from pendtrain.learner import Learner, ObjectiveFailed, speaks_of
 from pendtrain.loader import Known, labelled, pair_loader
 from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import Labels, Objective
+from pendtrain.optimiser import create, set_rate
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe, learning_rate
 from pendtrain.run import alone, facts, go_on, held_run, now
@@ -154,7 +155,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     loader, sampler = pair_loader(
         images, energies, recipe.seed, recipe.batch, state.settings.workers, original, here.rank, here.size, known
     )
-    optimiser = _optimiser(recipe, learner)
+    optimiser = create(recipe, learner, precision)
     step = checkpoint.restore(state.run / "checkpoint.pt", learner, optimiser, state.identity)
     steps, total = len(sampler), recipe.epochs * len(sampler)
     shown = 2 * (recipe.batch + known.extra)
@@ -168,8 +169,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
             sampler.epoch, sampler.start = divmod(step, steps)
             for first, second, energy, extra in loader:
                 rate = learning_rate(recipe, step, steps)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
+                set_rate(optimiser, rate)
                 learner.objective.progress = step / total
                 first, second, energy, extra = (part.to(device) for part in (first, second, energy, extra))
                 with torch.autocast(device.type, torch.bfloat16, enabled=precision is torch.bfloat16):
@@ -252,14 +252,6 @@ def _known(dataset: Dataset, recipe: Recipe, objective: Objective) -> Known:
     pendulums = dataset.manifest["splits"]["train"]["pendulums"]
     share = getattr(recipe.own, "labelled", 1.0)
     return Known(labelled(recipe.seed, pendulums, share), objective.labels_needed, not objective.needs_unlabelled)
-
-
-def _optimiser(recipe: Recipe, learner: Learner) -> torch.optim.Optimizer:
-    free = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-    if recipe.optimiser == "adamw":
-        decay, betas = recipe.weight_decay, (recipe.momentum, 0.999)
-        return torch.optim.AdamW(free, lr=0.0, betas=betas, weight_decay=decay, fused=True)
-    return torch.optim.SGD(free, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
 
 def _metrics(state: State, step: int, total: int, oracle: Scores) -> Metrics:

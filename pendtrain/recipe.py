@@ -38,7 +38,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "optimum": {},
 }
 PROTOCOLS = ("paper", "original")
-OPTIMISERS = ("sgd", "adamw")
+OPTIMISERS = ("sgd", "adamw", "muon")
 # Settings that version 1 recorded whatever the method, at these values where the method did not look at them.
 _OF_THE_OTHER = {"similarity": "euclidean", "temperature": 0.1, "decoupled": False, "loss": "mse"}
 
@@ -72,7 +72,7 @@ class Recipe:
     warmup_epochs: int = 5
     """Linear warm-up; at most half of the run where that is shorter."""
     momentum: float = 0.9
-    """Of SGD; β₁ of AdamW."""
+    """Of SGD and Muon; β₁ of AdamW."""
     weight_decay: float = 1e-3
     """On all parameters, as the authors did."""
     clip_norm: float = 3.0
@@ -80,6 +80,7 @@ class Recipe:
     encoder: str = later("resnet18", before="resnet18")
     """resnet18; table: a free vector for every distinct image; optimum: such vectors, at the least expected loss."""
     optimiser: str = later("sgd", before="sgd")
+    """sgd, adamw or muon (orthogonalised momentum for kernels; AdamW, at a twentieth of the rate, for the rest)."""
     own: Any = None
     """The method's own settings, an instance of its objective's `Settings`; None stands for their defaults."""
 
@@ -93,7 +94,7 @@ class Recipe:
             ("batch", 2 <= self.batch <= 10**6, "2 to 1,000,000 (a pair needs another to differ from)"),
             ("protocol", self.protocol in PROTOCOLS, " or ".join(PROTOCOLS)),
             ("encoder", self.encoder in ENCODERS, ", ".join(ENCODERS)),
-            ("optimiser", self.optimiser in OPTIMISERS, " or ".join(OPTIMISERS)),
+            ("optimiser", self.optimiser in OPTIMISERS, ", ".join(OPTIMISERS)),
             ("learning_rate", 0 < self.learning_rate < math.inf, "above 0"),
             ("warmup_epochs", 0 <= self.warmup_epochs <= 10**6, "0 or more"),
             ("momentum", 0 <= self.momentum < 1, "0 to below 1"),

@@ -1,0 +1,104 @@
+"""What moves the parameters: SGD, AdamW, or Muon with AdamW for all that is no kernel."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pendtrain.recipe import Recipe
+
+OTHERS = 0.05
+"""AdamW's rate beside Muon's, as 1e-3 to .02."""
+STEPS = 5
+# Of the Newton–Schulz iteration, an odd polynomial of degree five that lifts small singular values fast.
+_POLYNOMIAL = (3.4445, -4.7750, 2.0315)
+
+
+def create(recipe: Recipe, learner: nn.Module, precision: torch.dtype) -> torch.optim.Optimizer:
+    """The recipe's. The rate of a parameter group is the schedule's times the group's `share`, 1 if it has none."""
+    free = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    decay = recipe.weight_decay
+    if recipe.optimiser == "muon":
+        return Muon(free, recipe.momentum, decay, precision)
+    if recipe.optimiser == "adamw":
+        return _adamw([{"params": free}], recipe.momentum, decay)
+    return torch.optim.SGD(free, lr=0.0, momentum=recipe.momentum, weight_decay=decay)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Before a step."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def _adamw(groups: list[dict[str, Any]], momentum: float, weight_decay: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(groups, lr=0.0, betas=(momentum, 0.999), weight_decay=weight_decay, fused=True)
+
+
+class Muon(torch.optim.Optimizer):
+    """Orthogonalised momentum for convolutions' kernels, as matrices (C', h · w · C); AdamW for all other parameters.
+
+    The kernels of the first layer, whose channels are colours, are with the others. Source: Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon; update and scale are those of `torch.optim.Muon`, which takes matrices
+    alone. On small maps most taps of a kernel meet padding only and have no gradient; they are left out of the
+    iteration, which changes nothing and is most of its cost in the last layers.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float, precision: torch.dtype):
+        """`precision`: of the iteration. Its result is a direction, good to tenths in any."""
+        kernels = [each for each in parameters if _is_inner_kernel(each)]
+        others = [each for each in parameters if not _is_inner_kernel(each)]
+        self.precision = precision
+        self.adamw = _adamw([{"params": others, "share": OTHERS}], 0.9, weight_decay)
+        super().__init__([{"params": kernels}], {"momentum": momentum, "weight_decay": weight_decay})
+        self.param_groups += self.adamw.param_groups
+        self._share()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from `state_dict()`, which holds the state of both."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient."""
+        group = self.param_groups[0]
+        for kernel in group["params"]:
+            if kernel.grad is not None:
+                self._move(kernel, kernel.grad, group["lr"], group["momentum"], group["weight_decay"])
+        self.adamw.step()
+
+    def _move(self, kernel: Tensor, gradient: Tensor, rate: float, momentum: float, weight_decay: float) -> None:
+        state = self.state[kernel]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(gradient)
+        held = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+        update = gradient.lerp(held, momentum)
+        kernel.mul_(1 - rate * weight_decay)
+        rows, columns = len(kernel), kernel[0].numel()
+        scale = max(1.0, rows / columns) ** 0.5
+        taps = update.permute(2, 3, 0, 1).flatten(0, 1)  # (h · w, C', C)
+        used = taps.abs().amax(dim=(1, 2)).nonzero().flatten().tolist()
+        if used:
+            moved = orthogonalised(torch.cat([taps[tap] for tap in used], dim=1), self.precision)
+            for tap, part in zip(used, moved.to(kernel.dtype).chunk(len(used), dim=1), strict=True):
+                kernel[:, :, tap // kernel.shape[3], tap % kernel.shape[3]].sub_(part, alpha=rate * scale)
+
+    def _share(self) -> None:
+        self.adamw.state, self.adamw.param_groups = self.state, self.param_groups[1:]
+
+
+def orthogonalised(matrix: Tensor, precision: torch.dtype) -> Tensor:
+    """Roughly U Vᵀ of a matrix U S Vᵀ (m, n): singular values of .7 to 1.2, but for those that were near zero."""
+    a, b, c = _POLYNOMIAL
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x: Tensor = (matrix if wide else matrix.T) / matrix.norm().clamp_min(1e-7)
+    x = x.to(precision)
+    for _ in range(STEPS):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x if wide else x.T
+
+
+def _is_inner_kernel(parameter: Tensor) -> bool:
+    return parameter.ndim == 4 and parameter.shape[1] > 3
