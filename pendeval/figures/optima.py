@@ -49,8 +49,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     more = rows["condition"].nunique() - len(kept)
     rows = methods_first(rows[rows["condition"].isin(kept)], *keys)
     places = {condition: -place for place, condition in enumerate(dict.fromkeys(rows["condition"]))}
-    sides = [rows.loc[rows["n"].gt(0), name] for name in ("schedule", "train_size")]
-    shared = {str(side.iloc[0]) for side in sides if side.nunique() == 1}  # said once, in the caption
+    shared = _shared(rows[rows["n"].gt(0)])
     labels = {row["condition"]: _label(row, shared) for _, row in rows.iterrows()}
     canvas = canvas_of(9.0, 1.5 + 0.3 * len(places))
     for axes, (measure, label) in zip(canvas.subplots(1, 2, sharey=True), MEASURES.items(), strict=True):
@@ -64,7 +63,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     legend(canvas, rows.loc[rows["mean"].notna(), "method"], *others)
     rows = rows.assign(panel=rows["measure"].map(_asked).map(MEASURES), exact=rows["measure"].isin(list(SAMPLED_OF)))
     caption = _caption(rows, in_words(chosen), more) + words.precision(material.runs, rows["condition"])
-    notes = [f"trained on {each} images" if "×" in each else each for each in sorted(shared - {"", PAPER_SIZE})]
+    notes = [f"trained on {each} images" if "×" in each else each for each in sorted(shared - {PAPER_SIZE})]
     return canvas, caption + words.departures({"": notes}), record.typed(rows.reindex(columns=list(_COLUMNS)))
 
 
@@ -83,6 +82,13 @@ def _panel(axes: Axes, rows: pd.DataFrame, places: Mapping[str, int]) -> None:
     stretch(axes.xaxis, shown, ends)
 
 
+def _shared(trained: pd.DataFrame) -> set[str]:
+    """What holds for every line with a network, of schedule and size: said once, in the caption."""
+    pairs = zip(trained["schedule"], trained["train_size"], strict=True)
+    parts = [{*str(schedule).split(", "), str(size)} for schedule, size in pairs]
+    return set.intersection(*parts) - {""} if parts else set()
+
+
 def _asked(measure: str) -> str:
     """The sampled name of a measure."""
     return SAMPLED_OF.get(measure, measure)
@@ -92,7 +98,7 @@ def _label(row: "pd.Series[Any]", shared: set[str]) -> str:
     """A way to learn in words, without what all share; of an optimum by itself, without how it was found."""
     parts = [method_words(row["method"]), row["objective"]]
     if row["n"] > 0:
-        parts += [] if row["schedule"] in shared else [row["schedule"]]
+        parts += [part for part in row["schedule"].split(", ") if part not in shared]
         parts += [] if row["train_size"] in {*shared, PAPER_SIZE} else [f"{row['train_size']} images"]
     return _shortened(", ".join(part for part in parts if part))
 

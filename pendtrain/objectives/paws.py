@@ -22,6 +22,9 @@ class Settings:
     """Share of pendulums that keep their energy, chosen by the seed."""
     classes: int = 10
     """Equal bands of energy; a label is the band it lies in."""
+    ordered: bool = later(True, before=False)
+    """Share a label between the two bands whose middles are nearest to the energy, so that neighbours are alike; else
+    bands are classes like any other, without an order, as in the paper."""
     support: int = 64
     """Labelled pendulums that are added to every batch, over all processes; both their images support."""
     similarity: str = "euclidean"
@@ -85,8 +88,7 @@ class PAWS(Objective):
         """The loss of a batch."""
         anchors = [view[~labels.extra] for view in rows]
         support = torch.cat([view[labels.extra] for view in rows])
-        classes = class_labels(labels.energy[labels.extra], self.settings.classes, self.settings.smoothing)
-        classes = classes.repeat(len(rows), 1)
+        classes = class_labels(labels.energy[labels.extra], self.settings).repeat(len(rows), 1)
         log_p = [self._predicted(view, support, classes) for view in anchors]
         with torch.no_grad():
             sharp = [functional.softmax(each / self.settings.sharpening, dim=1) for each in log_p]
@@ -112,7 +114,10 @@ class PAWS(Objective):
         return (weights[:, :, None] + classes.clamp_min(1e-12).log()[None]).logsumexp(dim=1)
 
 
-def class_labels(energy: Tensor, classes: int, smoothing: float) -> Tensor:
-    """Smoothed one-hot labels (S, K) of energies (S,) in [0, 1]: 1 − s in its band, s spread evenly."""
-    band = (energy * classes).long().clamp(0, classes - 1)
-    return functional.one_hot(band, classes).to(energy.dtype) * (1.0 - smoothing) + smoothing / classes
+def class_labels(energy: Tensor, settings: Settings) -> Tensor:
+    """Labels (S, K) of energies (S,) in [0, 1], rows summing to 1; `smoothing` of each is spread evenly."""
+    count, smoothing = settings.classes, settings.smoothing
+    place = (energy * count - 0.5).clamp(0, count - 1) if settings.ordered else (energy * count).floor()
+    bands = torch.arange(count, device=energy.device, dtype=energy.dtype)
+    share = (1.0 - (place.clamp_max(count - 1)[:, None] - bands).abs()).clamp_min(0.0)
+    return share * (1.0 - smoothing) + smoothing / count

@@ -500,6 +500,12 @@ def test_what_all_ways_to_learn_share_is_said_once(tmp_path: Path) -> None:
     assert ">byol, epochs 5, 64 × 20 images<" in svg
     assert ">byol, epochs 20<" in svg
     assert "full setting" not in figure.caption
+    small = [run("byol", schedule={"batch": 128, "epochs": epochs}, scores=OPTIMUM) for epochs in (5, 20)]
+    figure = draw(tmp_path / "three", *small, *best).figures[0]
+    svg = figure.svg.read_text(encoding="utf-8")
+    assert "Not the paper's full setting: batch 128." in figure.caption
+    assert ">byol, epochs 5<" in svg
+    assert ">byol, epochs 20<" in svg
 
 
 def test_a_figure_of_fractures_shows_the_table(tmp_path: Path, calls: dict[str, Calls]) -> None:

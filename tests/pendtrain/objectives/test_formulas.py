@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pendtrain.objectives import Labels, Objective, find
+from pendtrain.objectives.paws import class_labels
 from pendtrain.recipe import METHODS, Recipe
 
 Array = np.ndarray
@@ -203,7 +204,7 @@ def test_joint_is_infonce_and_a_labelled_term() -> None:
 
 
 def test_paws_by_hand() -> None:
-    objective = made("paws", classes=3, support=2, neighbours=0.0)
+    objective = made("paws", classes=3, support=2, neighbours=0.0, ordered=False)
     x, y = views(6, 1)
     held = Labels(torch.tensor([0.5, 0.5, 0.5, 0.5, 0.1, 0.8]).double(), labels(6, 2)[1])
     support = [(x[4], 0), (x[5], 2), (y[4], 0), (y[5], 2)]
@@ -225,13 +226,26 @@ def test_paws_by_hand() -> None:
     assert objective.loss((x, y), held).item() == pytest.approx(alone)
     targets = [np.array([0.9 * (k == band) + 0.1 / 3 for k in range(3)]) for _, band in support]
     pulled = np.mean([-(targets[i] * np.log(predict(s, i))).sum() for i, (s, _) in enumerate(support)])
-    whole = made("paws", classes=3, support=2, neighbours=0.7)
+    whole = made("paws", classes=3, support=2, neighbours=0.7, ordered=False)
     assert whole.loss((x, y), held).item() == pytest.approx(alone + 0.7 * pulled)
     a = x.clone().requires_grad_()
     fixed = made("paws", classes=3, support=2, spread=0.0, neighbours=0.0)
     fixed.loss((a, y), held).backward()
     assert a.grad is not None
     assert a.grad[4:].abs().max() > 0  # what supports learns as well
+
+
+def test_labels_of_paws() -> None:
+    energy = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.95, 1.0]).double()
+    plain = class_labels(energy, find("paws").Settings(classes=4, smoothing=0.0, ordered=False))
+    assert plain.argmax(dim=1).tolist() == [0, 0, 1, 2, 3, 3]
+    assert plain.sum(dim=1).tolist() == plain.amax(dim=1).tolist() == [1.0] * 6
+    shared = class_labels(energy, find("paws").Settings(classes=4, smoothing=0.2))
+    middles = torch.tensor([0.125, 0.375, 0.625, 0.875]).double()
+    expected = 0.8 * energy.clamp(0.125, 0.875) + 0.2 * 0.5  # on average a label says the energy
+    assert torch.allclose(shared @ middles, expected)
+    assert torch.allclose(shared.sum(dim=1), torch.ones(6).double())
+    assert ((shared > 0.2 / 4 + 1e-12).sum(dim=1) <= 2).all()
 
 
 def test_the_spectral_loss_is_bounded() -> None:
