@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,10 @@ _BITWISE = ("device", "precision", "threads", "world", "packages")
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Hold the run directory against every other training. Raises ValueError where another process has it."""
+    """Hold the run directory against every other training, and take it away again if nothing comes into it.
+
+    Raises ValueError where another process has it.
+    """
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -35,6 +38,11 @@ def alone(run: Path) -> Iterator[None]:
             stray.unlink(missing_ok=True)
         yield
     finally:
+        if [each.name for each in run.iterdir()] == [".lock"]:  # what was asked for was refused
+            (run / ".lock").unlink()
+            with suppress(OSError):  # others are in there
+                for empty in (run, *run.parents[:2]):
+                    empty.rmdir()
         lock.release()
 
 

@@ -136,6 +136,15 @@ def test_strays_of_a_killed_process_are_cleared(small: Path, tmp_path: Path) -> 
     assert not list(run.rglob("*.tmp"))
 
 
+def test_what_is_refused_leaves_nothing_behind(small: Path, tmp_path: Path) -> None:
+    """Settings that only the data can tell to be wrong; other runs beside them stay."""
+    kept = tmp_path / "vanilla" / "other"
+    kept.mkdir(parents=True)
+    with pytest.raises(ValueError, match="expected 1 to"):
+        fit(small, Recipe.of(method="joint", labelled=1e-6, epochs=1, batch=20), tmp_path, Settings(quiet=True))
+    assert [path for path in tmp_path.rglob("*") if path != kept.parent] == [kept]
+
+
 def test_supervised_learns_energies_that_it_is_told(small: Path, tmp_path: Path) -> None:
     run, _ = fit(
         small,
