@@ -1,0 +1,49 @@
+"""README's table of methods is what the kept scores say, to the last digit printed."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pendeval.report import report
+
+ROOT = Path(__file__).parents[2]
+SHORT = "-epochs-10-batch-128-learning-rate-0.002-warmup-epochs-1-optimiser-adamw"
+# Runs of a default that has changed since, or was written down only later.
+LABELS = {
+    "byol": "byol-d1-epochs-10-batch-128-target-decay-0.5-learning-rate-0.002-warmup-epochs-1-optimiser-adamw",
+    "paws": "paws-d1-epochs-10-batch-128-ordered-neighbours-1.0-learning-rate-0.002-warmup-epochs-1-optimiser-adamw",
+}
+ROW = re.compile(
+    r"^\| (\w+)(?:, 1 % labelled)? \| (\d+) \| (\S+) ± (\S+) \| (\S+) ± (\S+) \| (\S*) ?\| (\S*) ?\|$", re.MULTILINE
+)
+
+
+def printed(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}".removeprefix("0")
+
+
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    made = report([ROOT / "data/results/methods"], tmp_path_factory.mktemp("report"), csv_only=True, quiet=True)
+    assert made.problems == []
+    rows = made.frames["summary"]
+    return rows[rows["train_dataset"].str.startswith("vanilla")].set_index(["label", "measure"])
+
+
+def test_the_table_of_methods_is_that_of_the_kept_scores(summary: pd.DataFrame) -> None:
+    found = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len({row[0] for row in found}) == 10
+    for method, n, *cells in found:
+        label = f"{method.replace('_', '-')}-d1"
+        trained = summary.loc[LABELS.get(method, label + SHORT)]
+        both = [(trained.loc["population_global"], 5), (trained.loc["population_local"], 4)]
+        expected = [printed(row[key], digits) for row, digits in both for key in ("mean", "sd")]
+        if f"{label}-encoder-optimum" in summary.index.get_level_values("label"):
+            best = summary.loc[f"{label}-encoder-optimum"]
+            expected += [printed(best.loc["population_global", "mean"], 5)]
+            expected += [printed(best.loc["population_local", "mean"], 4)]
+        else:
+            expected += ["", ""]
+        assert (n, cells) == (str(int(both[0][0]["n"])), expected), method
