@@ -54,7 +54,7 @@ _recipe = _options(
     _setting("optimiser", type=click.Choice(OPTIMISERS), help="Stochastic gradient descent, AdamW or Muon."),
     _setting("learning_rate", help="Peak rate per 256 pendulums of batch."),
     _setting("warmup_epochs", help="Linear warm-up."),
-    _setting("momentum", help="Of SGD; β₁ of AdamW."),
+    _setting("momentum", help="Of SGD and Muon; β₁ of AdamW."),
     _setting("weight_decay", help="On all parameters."),
     _setting("clip_norm", help="Largest norm of the gradient."),
     click.option("--recipe", "recipe_file", type=PATH, help="TOML file of these settings; options win over it."),

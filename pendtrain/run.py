@@ -38,9 +38,9 @@ def alone(run: Path) -> Iterator[None]:
             stray.unlink(missing_ok=True)
         yield
     finally:
-        if [each.name for each in run.iterdir()] == [".lock"]:  # what was asked for was refused
-            (run / ".lock").unlink()
-            with suppress(OSError):  # others are in there
+        with suppress(OSError):  # others are in there, or somebody deleted it
+            if [each.name for each in run.iterdir()] == [".lock"]:  # what was asked for was refused
+                (run / ".lock").unlink()
                 for empty in (run, *run.parents[:2]):
                     empty.rmdir()
         lock.release()

@@ -12,13 +12,14 @@ from pendtrain.objectives import simsiam
 from pendtrain.objectives.heads import checked
 from pendtrain.objectives.objective import Encode, Labels, Objective, Rows
 from pendtrain.objectives.simsiam import distance, heads
+from pendtrain.recipe import later
 
 
 @dataclass(frozen=True)
 class Settings(simsiam.Settings):
     """Those of SimSiam, and raises ValueError likewise."""
 
-    target_decay: float = 0.5
+    target_decay: float = later(0.5, before=0.8)
     """Share of itself that the target keeps in a step, at the start; it rises to 1 by a cosine. The paper has .996, for
     a hundred thousand steps and more; in 400 steps a target of .99 stays the random network it began as, whose one
     output no view can predict of the other (global score .07; .8: .874; .5: .975 to .993)."""
