@@ -9,6 +9,7 @@ Source: He et al. 2016, https://arxiv.org/abs/1512.03385, as implemented by torc
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -24,30 +25,22 @@ class SmallMapConv2d(nn.Conv2d):
         side = input.shape[-1]
         if side > 2 or input.shape[-2] != side:
             return super().forward(input)
-        stride = self.stride[0]
-        out_side = (side - 1) // stride + 1
-        pixels = input.permute(0, 2, 3, 1).reshape(len(input), -1)
-        matrix = _dense(self.weight, side, out_side, stride)
-        product = functional.linear(pixels, matrix)
-        return product.view(len(input), out_side, out_side, -1).permute(0, 3, 1, 2)
+        c_out, c_in = self.weight.shape[:2]
+        out_side = (side - 1) // self.stride[0] + 1
+        # One gather, whose gradient is one sum: a slice for each tap would fill a whole kernel's gradient for each.
+        rows = self.weight.permute(0, 2, 3, 1).reshape(c_out, 9, c_in)  # no copy in channels_last
+        matrix = rows.index_select(1, _taps(side, self.stride[0], input.device)).reshape(-1, side**2 * c_in)
+        product = functional.linear(input.permute(0, 2, 3, 1).flatten(1), matrix)
+        return product.view(-1, c_out, out_side, out_side).contiguous(memory_format=torch.channels_last)
 
 
-def _dense(weight: Tensor, side: int, out_side: int, stride: int) -> Tensor:
-    """The convolution as a matrix, (output pixels · C', input pixels · C)."""
-    if side == 1:
-        return weight[:, :, 1, 1]
-    outputs, inputs = range(out_side), range(side)
-    # With padding 1, output pixel o reads input pixel i through tap i − stride·o + 1, along each axis.
-    taps = [
-        weight[:, :, i - stride * o + 1, k - stride * p + 1]
-        for o in outputs
-        for p in outputs
-        for i in inputs
-        for k in inputs
-    ]
-    c_out, c_in = weight.shape[:2]
-    blocks = torch.stack(taps).view(out_side**2, side**2, c_out, c_in)
-    return blocks.permute(0, 2, 1, 3).reshape(out_side**2 * c_out, side**2 * c_in)
+@cache
+def _taps(side: int, stride: int, device: torch.device) -> Tensor:
+    """The tap, of nine, through which output pixel o reads input pixel i; int64 (o · i,), o slowest."""
+    inputs, outputs = range(side), range((side - 1) // stride + 1)
+    # With padding 1 it is tap i − stride·o + 1 along each axis.
+    taps = [(i - stride * o + 1, k - stride * p + 1) for o in outputs for p in outputs for i in inputs for k in inputs]
+    return torch.tensor([3 * down + across for down, across in taps], device=device)
 
 
 class ResNet18(nn.Module):
