@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pendtrain.encoders import create
+from pendtrain.encoders.resnet18 import shared
 from pendtrain.objectives import Labels, Objective, Rows, find
 from pendtrain.recipe import Recipe
 
@@ -29,7 +30,7 @@ class Learner(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Rows:
         """What the loss needs of each pendulum, float32 (B, …), never bfloat16; two views uint8 (B, S, S, 3)."""
-        with speaks_of(self.recipe.method):
+        with speaks_of(self.recipe.method), shared(self.encoder):
             rows = self.objective.rows(self.encoder, first, second)
             return tuple(each.float() if each.dtype is torch.bfloat16 else each for each in rows)
 

@@ -8,7 +8,8 @@ into a plain `torchvision.models.resnet18(num_classes=d)` and back.
 Source: He et al. 2016, https://arxiv.org/abs/1512.03385, as implemented by torchvision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -20,6 +21,9 @@ from torchvision.models import resnet18
 class SmallMapConv2d(nn.Conv2d):
     """A 3×3 convolution, padding 1, that becomes a matrix product on inputs of 1×1 or 2×2 pixels."""
 
+    matrices: dict[int, Tensor] | None = None
+    """Within `shared`, the matrix of the kernel for each side of a map."""
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name nn.Conv2d gives it
         """(N, C, H, W) → (N, C', H', W'), channels_last in and out where the map is small."""
         side = input.shape[-1]
@@ -27,11 +31,33 @@ class SmallMapConv2d(nn.Conv2d):
             return super().forward(input)
         c_out, c_in = self.weight.shape[:2]
         out_side = (side - 1) // self.stride[0] + 1
-        # One gather, whose gradient is one sum: a slice for each tap would fill a whole kernel's gradient for each.
-        rows = self.weight.permute(0, 2, 3, 1).reshape(c_out, 9, c_in)  # no copy in channels_last
-        matrix = rows.index_select(1, _taps(side, self.stride[0], input.device)).reshape(-1, side**2 * c_in)
-        product = functional.linear(input.permute(0, 2, 3, 1).flatten(1), matrix)
+        held = {} if self.matrices is None else self.matrices
+        if side not in held:
+            # One gather, whose gradient is one sum: a slice for each tap would fill a whole kernel's gradient for each.
+            rows = self.weight.permute(0, 2, 3, 1).reshape(c_out, 9, c_in)  # no copy in channels_last
+            rows = rows.index_select(1, _taps(side, self.stride[0], input.device))
+            held[side] = rows.reshape(-1, side**2 * c_in).to(_precision(input))
+        product = functional.linear(input.permute(0, 2, 3, 1).flatten(1), held[side])
         return product.view(-1, c_out, out_side, out_side).contiguous(memory_format=torch.channels_last)
+
+
+@contextmanager
+def shared(module: nn.Module) -> Iterator[None]:
+    """Within it, kernels of `module` become matrices once, however many batches it sees; one step, one device."""
+    small = [each for each in module.modules() if isinstance(each, SmallMapConv2d)]
+    for each in small:
+        each.matrices = {}
+    try:
+        yield
+    finally:
+        for each in small:
+            each.matrices = None
+
+
+def _precision(input: Tensor) -> torch.dtype:  # noqa: A002
+    """In which products of `input` are taken, autocast or not."""
+    kind = input.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else input.dtype
 
 
 @cache

@@ -1,10 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from pendtrain.encoders import create
-from pendtrain.encoders.resnet18 import SmallMapConv2d
+from pendtrain.encoders.resnet18 import SmallMapConv2d, shared
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 100])
@@ -34,6 +36,28 @@ def test_small_map_convolution_at_every_size(side: int, stride: int) -> None:
     plain.load_state_dict(small.state_dict())
     x = torch.rand(4, 5, side, side, dtype=torch.float64)
     assert torch.allclose(small(x), plain(x), atol=1e-13)
+
+
+def test_matrices_shared_by_two_batches_have_the_same_gradient_and_do_not_outlive_them() -> None:
+    encoder = create(dim=2, seed=1).double().resnet
+    views = torch.rand(2, 6, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def gradients(both: Callable[[], list[Tensor]]) -> list[Tensor]:
+        encoder.zero_grad()
+        first, second = both()
+        (first * second.exp()).sum().backward()
+        return [each.grad.clone() for each in encoder.parameters() if each.grad is not None]
+
+    def in_shared() -> list[Tensor]:
+        with shared(encoder):
+            return [encoder(view) for view in views]
+
+    apart = gradients(lambda: [encoder(view) for view in views])
+    together = gradients(in_shared)
+    assert len(apart) == len(together) == len(list(encoder.parameters()))
+    for one, other in zip(apart, together, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(one.abs().max()))
+    assert all(each.matrices is None for each in encoder.modules() if isinstance(each, SmallMapConv2d))
 
 
 def test_embeddings_are_float32_under_bfloat16() -> None:
