@@ -37,6 +37,18 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "table": {"optimiser": "adamw", "learning_rate": 0.5, "epochs": 200, "weight_decay": 0.0, "clip_norm": 1e6},
     "optimum": {},
 }
+# Recipes by name: settings that stand in for the defaults. What fast was chosen among: data/results/recipes.csv.
+RECIPES: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "fast": {
+        "optimiser": "muon",
+        "learning_rate": 0.04,
+        "momentum": 0.95,
+        "batch": 128,
+        "epochs": 20,
+        "warmup_epochs": 2,
+    },
+}
 PROTOCOLS = ("paper", "original")
 OPTIMISERS = ("sgd", "adamw", "muon")
 # Settings that version 1 recorded whatever the method, at these values where the method did not look at them.
@@ -219,8 +231,15 @@ def _normalised(field: Field[Any], value: Any) -> Any:
         raise ValueError(f"{field.name} is {value!r}, expected a number that a float can hold") from None
 
 
+def read_recipe(name: str) -> dict[str, Any]:
+    """Settings of a recipe of `RECIPES`, or of a TOML file. Raises ValueError or OSError as `read_toml` does."""
+    return dict(RECIPES[name]) if name in RECIPES else read_toml(Path(name))
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Settings from a TOML file, a key each. Raises ValueError where it is none, OSError if unreadable."""
+    if not path.exists():
+        raise FileNotFoundError(f"recipe is {path}, expected {', '.join(RECIPES)} or a TOML file; no such file")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:

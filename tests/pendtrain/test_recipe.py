@@ -1,11 +1,12 @@
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from pendtrain.recipe import Recipe, read_toml, to_toml
+from pendtrain.recipe import METHODS, RECIPES, Recipe, read_toml, to_toml
 
 Outcome = tuple[int, str, str]
 
@@ -27,6 +28,16 @@ def test_command_line_wins_over_file_wins_over_defaults(tmp_path: Path, command:
     _, plain, _ = command("pendtrain", "fit", "--print-recipe")
     path.write_text(plain)
     assert Recipe.of(**read_toml(path)) == Recipe()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("method", METHODS)
+def test_recipes_by_name_are_of_every_method_and_options_win(
+    command: Callable[..., Outcome], name: str, method: str
+) -> None:
+    _, out, _ = command("pendtrain", "fit", "--recipe", name, "--method", method, "--seed", 7, "--print-recipe")
+    assert Recipe.of(**tomllib.loads(out)) == Recipe.of(**RECIPES[name], method=method, seed=7)
+    assert Recipe.of(**RECIPES["paper"]) == Recipe()  # Fig. 16 stays the default
 
 
 @pytest.mark.parametrize(
@@ -60,6 +71,7 @@ def test_bad_files(tmp_path: Path, refused: Callable[..., str], text: str, expec
         (["--method", "supervised", "--decoupled"], "decoupled is no setting of supervised"),
         (["--temperature", "-1"], "temperature is -1.0, expected above 0"),
         (["--recipe", "/nowhere.toml"], "/nowhere.toml"),
+        (["--recipe", "fats"], "recipe is fats, expected paper, fast or a TOML file"),
         (["--cache", "-1"], "cache is -1.0"),
         ([], "--shards is not given"),
     ],
