@@ -1,6 +1,5 @@
 """The run directory while a run lives: one process at a time, and what is written down of how it is computed."""
 
-import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from pendtrain import runs
+from pendtrain.device import cores
 from pendtrain.distributed import World
 from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
@@ -64,7 +64,7 @@ def facts(
         "device_type": device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "world": here.size,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},

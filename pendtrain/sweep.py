@@ -7,7 +7,6 @@ replicate is then a fresh draw of everything, and the unit that statistics count
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -151,8 +150,10 @@ def execute(
 
     `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot.
     """
+    from pendtrain.device import cores  # torch takes seconds to import, and a dry run wants none of it
+
     waiting = [entry for entry in planned if entry.state != "complete"]
-    threads = 0 if executor else max(1, (os.cpu_count() or 1) // jobs)
+    threads = 0 if executor else max(1, cores() // jobs)
     context = multiprocessing.get_context("spawn")
     make = executor or (lambda: ProcessPoolExecutor(jobs, context))
     if not waiting:
