@@ -1,7 +1,8 @@
 """The lab's speed, in one table of ratios measured in turn within one run.
 
-    uv run poe bench                                every section
+    uv run poe bench                                every section; hours, most of them in `quality`
     uv run poe bench train share --out speed.csv    some of them, and as CSV
+    uv run poe bench quality --folder runs          in a folder that stays: finished runs are found again
     uv run poe bench --quick                        whether it runs at all; its figures mean nothing
 
     train       a training step beside plain PyTorch and lightly's SimCLR pieces
@@ -11,10 +12,12 @@
     streaming   pictures from disk, resident, and through other loaders
     embed       a split beside a plain forward pass over it
     scaling     time and memory at 1, 4 and 16 times the data
+    quality     seconds and images until the score is near the oracle's
 
 "ours" and "other" are medians over rounds in which both take turns; the ratio is ours ÷ the other's, as the median over
 rounds and from least to most. On an otherwise idle machine, that is. lightly is not among the lab's dependencies: where
-`uv pip install --no-deps lightly` has put it, it is measured.
+`uv pip install --no-deps lightly` has put it, it is measured. For runs that are there already,
+`python -m speed.quality RUN…` in this folder says when they came near the oracle.
 """
 
 import importlib
@@ -31,7 +34,7 @@ import pandas as pd
 import torch
 
 from pendtrain.device import choose_device
-from speed import build, embed, fit, scaling, train
+from speed import build, embed, fit, quality, scaling, train
 from speed.timing import WIDTH, Line, Plan
 
 PACKAGES = ("pendulum-lab", "torch", "torchvision", "numpy", "h5py", "pillow", "lightly")
@@ -54,6 +57,7 @@ SECTIONS: dict[str, Callable[[Plan], Iterable[Line]]] = {
     "streaming": streaming,
     "embed": embed.measure,
     "scaling": scaling.measure,
+    "quality": quality.measure,
 }
 
 
@@ -88,8 +92,10 @@ def _version(name: str) -> str:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
-@click.option("--quick", is_flag=True, help="Smallest sizes, one round.")
+@click.option("--quick", is_flag=True, help="Smallest sizes, one round, one replicate.")
 @click.option("--rounds", default=5, help="Rounds of what takes seconds; of what takes minutes at most 3.")
+@click.option("--recipe", "recipes", multiple=True, default=("fast",), help="quality: beside Fig. 16. May repeat.")
+@click.option("--replicates", default=3, help="quality: fresh data and a fresh seed each.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if any.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; kept.", show_default="temporary")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV to write.")
@@ -97,7 +103,7 @@ def main(
     sections: tuple[str, ...], quick: bool, device: str, folder: Path | None, out: Path | None, **how: int
 ) -> None:
     """Measure SECTIONS (all of them, if none is named) and print a table."""
-    less = {"rounds": 1} if quick else {}
+    less = {"rounds": 1, "replicates": 1} if quick else {}
     with tempfile.TemporaryDirectory() as temporary:
         plan = Plan(folder or Path(temporary), choose_device(device), quick=quick, **{**how, **less})
         plan.folder.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,15 @@ from pendgen import render
 from pendgen.dataset import Dataset
 from pendgen.variants import Cropping, GraphicalNoise, Large, Vanilla, Variant
 from pendtrain.recipe import Recipe
-from speed import build, train
+from speed import build, quality, train
 from speed.timing import Line, alternating, command
+
+METRICS = """step,epoch,images,seconds,spearman,oracle_spearman
+1,0,20,0.5,,
+2,0,40,1.0,0.99,0.9937
+3,1,60,1.5,,
+4,1,80,2.0,0.9933,0.9937
+"""
 
 
 def test_plain_and_ours_compute_the_same_function() -> None:
@@ -91,6 +98,26 @@ def test_a_command_that_fails_says_why() -> None:
     assert command("-c", "raise SystemExit(1)", passing=(0, 1))
     with pytest.raises(RuntimeError, match="exit code 1: no such recipe"):
         command("-c", "raise SystemExit('no such recipe')")
+
+
+def test_quality_is_reached_at_the_first_look_near_enough(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(METRICS)
+    assert quality.reached(tmp_path, 0.01) == {"step": 2, "images": 40, "seconds": 1.0}
+    assert quality.reached(tmp_path, 0.001) == {"step": 4, "images": 80, "seconds": 2.0}
+    assert quality.reached(tmp_path, 0.0003) is None
+
+
+def test_quality_is_compared_over_replicates_that_reach_it(tmp_path: Path) -> None:
+    fast, slow = tmp_path / "fast", tmp_path / "slow"
+    for run, text in ((fast, METRICS), (slow, METRICS.replace("0.99,", "0.98,"))):
+        run.mkdir()
+        (run / "metrics.csv").write_text(text)
+    paces = {"fast": (10.0, 0.5), "plain": (0.0, 2.0)}
+    seconds, images = quality.compared("fast", [fast], [slow], 0.005, paces)
+    assert (seconds.ours, seconds.other, seconds.unit) == ([11.0], [8.0], "s")
+    assert (images.ours, images.other) == ([40.0], [80.0])
+    (remark,) = quality.compared("fast", [fast], [slow], 1e-4, paces)
+    assert "not reached in 1 of 1" in remark.what
 
 
 def test_sections_are_described() -> None:

@@ -79,6 +79,8 @@ class Plan:
     device: torch.device
     rounds: int = 5
     quick: bool = False
+    recipes: tuple[str, ...] = ()
+    replicates: int = 3
 
     @property
     def slow_rounds(self) -> int:
