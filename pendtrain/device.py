@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pendtrain.shards import DiskImages
+from pendtrain.streaming import DiskImages
 
 
 def choose_device(name: str) -> torch.device:
