@@ -190,5 +190,12 @@ def pair_loader(
     held = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
     workers = 0 if isinstance(held, Tensor) and held.device.type == "cuda" else workers  # it is there already
     sampler = Epoch(seed, tuple(images.shape), batch, replacement, rank, world, known)
-    loader = DataLoader(Pairs(held, energies), batch_sampler=sampler, num_workers=workers, collate_fn=_as_it_is)
+    loader = DataLoader(
+        Pairs(held, energies),
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # else each start of an epoch would draw from the one that checkpoints keep
+    )
     return loader, sampler

@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from pendgen.build import build
 from pendgen.convert import convert
@@ -75,10 +76,14 @@ def test_batches_are_the_same_from_memory_hdf5_and_tar_whatever_the_workers(smal
     ]:
         images = images_of(open_dataset(path), "train", cache)
         loader, sampler = pair_loader(images, energies, seed=3, batch=8, workers=workers)
-        batches = []
+        drawn, pids, batches = torch.get_rng_state(), set(), []
         for epoch, start in ((0, 0), (1, 2), (2, 0)):
             sampler.epoch, sampler.start = epoch, start
             batches.append([[part.numpy() for part in batch] for batch in loader])
+            if workers:
+                pids |= {worker.pid for worker in loader._iterator._workers}
+        assert len(pids) == workers  # they live on between epochs
+        assert torch.equal(torch.get_rng_state(), drawn)  # else to resume would not be to go on
         seen.append(batches)
     assert [len(epoch) for epoch in seen[0]] == [5, 3, 5]
     for other in seen[1:]:
