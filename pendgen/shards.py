@@ -71,8 +71,10 @@ def read_shard(
     wanted = [field for field in FIELDS if fields is None or field.name in fields]
     try:
         yield from (_read_hdf5 if path.suffix == ".h5" else _read_tar)(path, wanted, rows)
-    except (OSError, KeyError, ValueError, EOFError, tarfile.TarError, RuntimeError) as problem:
+    except (OSError, KeyError, TypeError, ValueError, EOFError, RuntimeError) as problem:
         raise ValueError(f"shard {path} cannot be read: {problem}") from None
+    except tarfile.TarError as problem:  # to whose arguments webdataset has added its file
+        raise ValueError(f"shard {path} cannot be read: {str(problem.args[0]).partition(' @ ')[0]}") from None
 
 
 def file_sha256(path: Path) -> str:
@@ -134,45 +136,35 @@ def _read_hdf5(path: Path, fields: list[Field], rows: Sequence[int] | None) -> I
 
 def _write_tar(path: Path, parts: Iterable[Records], _records: int, attributes: Mapping[str, Any]) -> None:
     """Two members a record, `<key>.image.npy` and `<key>.json`, nothing of the machine in their headers."""
+    from webdataset import TarWriter  # here alone, since it imports torch: seconds, which HDF5 need not wait
+
     others = [field.name for field in FIELDS if field.name != "image"]
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as file:
+    with open(path, "wb") as file, TarWriter(file, user="", group="", mode=0o644, mtime=0, encoder=False) as tar:
         for part in parts:
             for number, index in enumerate(part["index"]):
-                key = f"{attributes['split']}-{index:09d}"
                 picture = io.BytesIO()
                 np.lib.format.write_array(picture, np.ascontiguousarray(part["image"][number]), version=(1, 0))
                 # Python prints the shortest decimal that reads back as the same float64: nothing is lost.
                 values = {name: part[name][number].tolist() for name in others}
                 text = json.dumps(values, separators=(",", ":")).encode()
-                for name, content in ((f"{key}.image.npy", picture.getvalue()), (f"{key}.json", text)):
-                    member = tarfile.TarInfo(name)
-                    member.size, member.mode, member.mtime = len(content), 0o644, 0
-                    file.addfile(member, io.BytesIO(content))
+                key = f"{attributes['split']}-{index:09d}"
+                tar.write({"__key__": key, "image.npy": picture.getvalue(), "json": text})
 
 
 def _read_tar(path: Path, fields: list[Field], rows: Sequence[int] | None) -> Iterator[dict[str, NDArray[Any]]]:
+    """Hands webdataset an open file, never the name: one that began with `pipe:` it would run as a command."""
+    from webdataset.tariterators import group_by_keys, tar_file_expander
+
     wanted = None if rows is None else set(rows)
     gathered: list[dict[str, Any]] = []
-    row: dict[str, Any] = {}
-    number = size = 0
-    with tarfile.open(path, "r:") as file:
-        for member in file:
-            suffix = member.name.partition(".")[2]
-            if wanted is None or number in wanted:
-                handle = file.extractfile(member)
-                if handle is None:
-                    raise ValueError(f"{member.name!r} is not a plain file")
-                content = handle.read()
-                size += len(content)
-                if suffix == "image.npy":
-                    row["image"] = np.load(io.BytesIO(content), allow_pickle=False)
-                elif suffix == "json":
-                    row |= json.loads(content)
-            if suffix != "json":
+    size = 0
+    with open(path, "rb") as file:
+        for number, record in enumerate(group_by_keys(tar_file_expander([{"url": path.name, "stream": file}]))):
+            if wanted is not None and number not in wanted:
                 continue
-            if row:
-                gathered.append(row)
-            row, number = {}, number + 1
+            image = np.lib.format.read_array(io.BytesIO(record["image.npy"]), allow_pickle=False)
+            gathered.append({**json.loads(record["json"]), "image": image})
+            size += image.nbytes
             if size > _READ_BYTES:
                 yield _stack(gathered, fields)
                 gathered, size = [], 0

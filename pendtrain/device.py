@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pendtrain.shards import DiskImages
+from pendtrain.streaming import DiskImages
 
 
 def cores() -> int:

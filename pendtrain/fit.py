@@ -30,7 +30,8 @@ from pendtrain.optimiser import create, set_rate
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe, learning_rate
 from pendtrain.run import alone, facts, go_on, held_run, now
-from pendtrain.shards import Dataset, images_of, open_dataset, read_split
+from pendtrain.shards import Dataset, open_dataset, read_split
+from pendtrain.streaming import images_of
 from pendtrain.watch import MOST_IMAGES, Scores, Watch
 
 HEARTBEAT = 20.0  # seconds

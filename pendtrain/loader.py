@@ -26,7 +26,7 @@ class Images(Protocol):
         """(P, T, S, S, 3)."""
 
     def __getitem__(self, where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.uint8]:
-        """Pictures (B, S, S, 3) of pendulums (B,) and image numbers (B,)."""
+        """Pictures (V, B, S, S, 3) of pendulums (B,) and image numbers (V, B)."""
 
 
 def plan(seed: int, epoch: int, pendulums: int, images: int, replacement: bool = False) -> NDArray[np.int64]:
@@ -87,12 +87,12 @@ class Pairs(Dataset[Batch]):
         pendulum, *views, extra = np.asarray(rows).T
         energy = torch.from_numpy(self.energies[pendulum].astype(np.float32))
         added = torch.from_numpy(extra.astype(bool))
-        if not isinstance(self.images, Tensor):
-            x, y = (torch.from_numpy(self.images[pendulum, image]) for image in views)
-            return x, y, energy, added
-        place = self.images.device
-        which = torch.from_numpy(np.ascontiguousarray(pendulum)).to(place)
-        x, y = (self.images[which, torch.from_numpy(np.ascontiguousarray(image)).to(place)] for image in views)
+        if isinstance(self.images, Tensor):
+            place = self.images.device
+            which, view = (torch.from_numpy(np.array(part)).to(place) for part in (pendulum, views))
+            x, y = self.images[which, view]
+        else:
+            x, y = torch.from_numpy(self.images[pendulum, np.array(views)])
         return x, y, energy, added
 
 
@@ -190,5 +190,12 @@ def pair_loader(
     held = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
     workers = 0 if isinstance(held, Tensor) and held.device.type == "cuda" else workers  # it is there already
     sampler = Epoch(seed, tuple(images.shape), batch, replacement, rank, world, known)
-    loader = DataLoader(Pairs(held, energies), batch_sampler=sampler, num_workers=workers, collate_fn=_as_it_is)
+    loader = DataLoader(
+        Pairs(held, energies),
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        persistent_workers=workers > 0,
+        generator=torch.Generator(),  # else each start of an epoch would draw from the one that checkpoints keep
+    )
     return loader, sampler

@@ -11,7 +11,9 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,10 +137,8 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
     for shard in split_shards(dataset, split):
         path = dataset.directory / plain(shard["file"])
         read = _read_tar if path.suffix == ".tar" else _read_hdf5
-        try:
+        with naming(path):
             columns = read(path, fields, dataset.manifest["fields"])
-        except (OSError, KeyError, TypeError, tarfile.TarError, RuntimeError) as problem:
-            raise ValueError(f"shard {path} cannot be read: {problem!r}") from None
         for name, column in columns.items():
             described = dataset.manifest["fields"][name]
             expected = (described["dtype"], len(described["shape"]), shard["records"])
@@ -147,6 +147,17 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
                 raise ValueError(f"field {name} of shard {path} is (dtype, axes, records) {found}, expected {expected}")
             parts[name].append(column)
     return {name: np.concatenate(columns) for name, columns in parts.items()}
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a shard is a ValueError of one line that names it."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, EOFError, RuntimeError, MemoryError, zlib.error) as problem:
+        raise ValueError(f"shard {path} cannot be read: {problem!r}") from None
+    except tarfile.TarError as problem:  # to whose arguments webdataset has added its file
+        raise ValueError(f"shard {path} cannot be read: {str(problem.args[0]).partition(' @ ')[0]}") from None
 
 
 def split_shards(dataset: Dataset, split: str) -> list[Mapping[str, Any]]:
@@ -167,10 +178,11 @@ def image_shape(dataset: Dataset, split: str) -> tuple[int, ...]:
 
 def _read_hdf5(path: Path, fields: tuple[str, ...], _: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     with h5py.File(path, "r") as file:
-        return {name: np.asarray(_dataset(file, name)[()]) for name in fields}
+        return {name: np.asarray(dataset_of(file, name)[()]) for name in fields}
 
 
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+def dataset_of(file: h5py.File, name: str) -> h5py.Dataset:
+    """A field of an HDF5 shard. Raises KeyError where it is not there."""
     column = file.get(name)
     if not isinstance(column, h5py.Dataset):
         raise KeyError(f"no field {name}")
@@ -178,78 +190,19 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _read_tar(path: Path, fields: tuple[str, ...], described: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Hands webdataset an open file, never the name: one that began with `pipe:` it would run as a command."""
+    from webdataset.tariterators import group_by_keys, tar_file_expander  # here, since it imports torch
+
     rows: dict[str, list[Any]] = {name: [] for name in fields}
-    others = [name for name in fields if name != "image"]
     with open(path, "rb") as file:
-        for suffix, start, size in _members(path):
-            file.seek(start)
-            if suffix == "image.npy" and "image" in fields:
-                rows["image"].append(np.load(io.BytesIO(file.read(size)), allow_pickle=False))
-            elif suffix == "json" and others:
-                record = json.loads(file.read(size))
-                for name in others:
-                    rows[name].append(record[name])
-    return {name: np.array(values, described[name]["dtype"]) for name, values in rows.items()}
-
-
-def _members(path: Path) -> list[tuple[str, int, int]]:
-    """Suffix, offset and size of every member of a tar shard, in order."""
-    with tarfile.open(path, "r:") as file:
-        return [(member.name.partition(".")[2], member.offset_data, member.size) for member in file]
-
-
-class DiskImages:
-    """Pictures of a split left on disk and read by pendulum, for datasets larger than memory allows.
-
-    An HDF5 shard is chunked by pendulum; a tar shard is indexed once and then read by offset. Files are
-    opened by the process that reads them, so loader workers each have their own.
-    """
-
-    def __init__(self, dataset: Dataset, split: str) -> None:
-        self.shape = image_shape(dataset, split)
-        shards = split_shards(dataset, split)
-        self.paths = [dataset.directory / plain(shard["file"]) for shard in shards]
-        self.first = np.array([shard["first"] for shard in shards])
-        self.offsets = [
-            [(start, start + size) for suffix, start, size in _members(path) if suffix == "image.npy"]
-            if path.suffix == ".tar"
-            else None
-            for path in self.paths
-        ]
-        self._open: dict[int, Any] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
-
-    def __getitem__(self, where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.uint8]:
-        """Pictures (B, S, S, 3) of pendulums (B,) and image numbers (B,)."""
-        return np.stack([self.pendulum(int(p))[i] for p, i in zip(*where, strict=True)])
-
-    def pendulum(self, number: int) -> NDArray[np.uint8]:
-        """All pictures (T, S, S, 3) of one pendulum."""
-        shard = int(np.searchsorted(self.first, number, side="right")) - 1
-        local = number - int(self.first[shard])
-        offsets = self.offsets[shard]
-        if offsets is None:
-            if shard not in self._open:
-                self._open[shard] = h5py.File(self.paths[shard], "r")["image"]
-            return np.asarray(self._open[shard][local], np.uint8)
-        if shard not in self._open:
-            self._open[shard] = np.memmap(self.paths[shard], np.uint8, "r")
-        start, end = offsets[local]
-        content = io.BytesIO(self._open[shard][start:end].tobytes())
-        return np.asarray(np.load(content, allow_pickle=False), np.uint8)
-
-
-def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | DiskImages:
-    """Pictures of a split, in memory where they fit into `cache` bytes, else left on disk."""
-    shape = image_shape(dataset, split)
-    if int(np.prod(shape, dtype=np.int64)) > cache:
-        return DiskImages(dataset, split)
-    image: NDArray[np.uint8] = read_split(dataset, split, ("image",))["image"]
-    if image.shape != shape:
-        raise ValueError(f"images of {dataset.directory} have shape {image.shape}, expected {shape} by the manifest")
-    return image
+        for members in group_by_keys(tar_file_expander([{"url": path.name, "stream": file}])):
+            record = json.loads(members["json"])
+            if "image" in fields:
+                record["image"] = np.lib.format.read_array(io.BytesIO(members["image.npy"]), allow_pickle=False)
+            for name in fields:
+                rows[name].append(record[name])
+    kinds = {name: described[name]["dtype"] if name != "image" else None for name in fields}  # JSON knows no dtypes
+    return {name: np.array(values, kinds[name]) for name, values in rows.items()}
 
 
 def plain(name: Any) -> str:

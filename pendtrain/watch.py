@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pendtrain.embed import encode
 from pendtrain.encoders import Encoder
 from pendtrain.population import read_population
-from pendtrain.shards import Dataset, images_of, read_split
+from pendtrain.shards import Dataset, read_split
+from pendtrain.streaming import images_of
 
 Float = NDArray[np.float64]
 SEGMENTS = 7

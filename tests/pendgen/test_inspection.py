@@ -19,6 +19,7 @@ from pendgen.shards import file_sha256
 from pendgen.variants import Cropping, Gaps, GraphicalNoise, NumericalNoise, Vanilla, Variant
 
 Outcome = tuple[int, str, str]
+GOLDEN = Path(__file__).parents[1] / "golden"
 ALL = [Vanilla(), NumericalNoise(0.2), GraphicalNoise(0.2), Gaps(0.5), Gaps(gap=((0.3, 0.7),)), Cropping(0.6)]
 
 
@@ -144,6 +145,36 @@ def test_tar_members_say_nothing_of_the_machine(small: Path, tmp_path: Path) -> 
         assert list(json.load(io.TextIOWrapper(handle))) == [
             *("energy", "time", "angle", "visible", "energy_given_image", "index")
         ]
+
+
+def test_tar_shards_are_byte_for_byte_those_of_earlier_releases(tmp_path: Path) -> None:
+    for version in (1, 2):
+        tar, _ = convert(GOLDEN / f"dataset-{version}-hdf5", "webdataset", tmp_path / str(version))
+        for path in sorted((GOLDEN / f"dataset-{version}-webdataset").glob("*.tar")):
+            assert (tar / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["train-00000-of-00004.tar", "pipe:touch sprung.tar"])
+def test_tar_shards_are_neither_unpickled_nor_run(
+    small: Path, tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tar, _ = convert(small, "webdataset", tmp_path)
+    manifest = (tar / "dataset.json").read_text()
+    (tar / "dataset.json").write_text(manifest.replace("train-00000-of-00004.tar", name))
+    (tar / "train-00000-of-00004.tar").rename(tar / name)
+    assert verify(tar) == []
+    objects = io.BytesIO()
+    np.save(objects, np.array([{}], object))
+    with tarfile.open(tar / name, "w") as file:
+        for suffix, content in (("image.npy", objects.getvalue()), ("json", b"{}")):
+            member = tarfile.TarInfo(f"train-000000000.{suffix}")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    forge(tar, tar / name)
+    error = refused("pendgen", "convert", tar, "--format", "hdf5", "--out", tmp_path / "out")
+    assert f"{name} cannot be read: Object arrays cannot be loaded when allow_pickle=False" in error
+    assert not Path("sprung.tar").exists()
 
 
 def test_rows_come_back_in_the_order_asked(small: Path, tmp_path: Path) -> None:

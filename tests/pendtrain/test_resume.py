@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,20 +50,22 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(fitting, "learning_rate", rate)
 
 
-@pytest.mark.parametrize("steps", [1, 4, 6, 11])
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(("steps", "workers"), [(1, 0), (4, 2), (6, 2), (11, 0)])
 def test_stop_and_go_is_bit_equal(
-    small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, workers: int
 ) -> None:
+    how = replace(OFTEN, workers=workers, cache=0)
     with monkeypatch.context() as patch:
         stop_after(patch, steps)
         with pytest.raises(Stopped, match=f"SIGUSR1 at step {steps} of 12; saved") as stop:
-            fit(small, RECIPE, tmp_path, OFTEN)
+            fit(small, RECIPE, tmp_path, how)
     assert stop.value.number == signal.SIGUSR1
     run = next(tmp_path.rglob("run.json")).parent
     assert json.loads((run / "run.json").read_text())["status"] == "stopped"
     assert not (run / "encoder.safetensors").exists()
     torch.manual_seed(999)  # whatever the process did in between
-    assert fit(small, RECIPE, tmp_path, OFTEN) == (run, True)
+    assert fit(small, RECIPE, tmp_path, how) == (run, True)
     assert digest(run) == digest(whole)
     assert losses(run) == losses(whole)
     assert not (run / "checkpoint.pt").exists()

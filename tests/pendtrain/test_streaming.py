@@ -1,24 +1,35 @@
 import csv
 import hashlib
+import io
+import json
+import pickle
 import shutil
+import subprocess
+import sys
+import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from pendgen.build import build
 from pendgen.convert import convert
 from pendgen.dataset import Dataset
-from pendgen.variants import Cropping
+from pendgen.variants import Cropping, Vanilla
 from pendtrain.embed import embed_run
 from pendtrain.fit import Settings, fit
+from pendtrain.loader import pair_loader
 from pendtrain.recipe import Recipe
-from pendtrain.shards import LABELS, DiskImages, images_of, open_dataset, read_split
+from pendtrain.shards import LABELS, open_dataset, read_split
+from pendtrain.streaming import DiskImages, images_of
 
 Outcome = tuple[int, str, str]
 TINY = Recipe(epochs=1, batch=20)
+FIRST = "train-00000-of-00004.tar"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +65,165 @@ def test_one_encoder_whatever_the_container_and_the_cache(small: Path, tar: Path
         run, _ = fit(path, TINY, tmp_path / str(number), Settings(cache=cache, quiet=True))
         digests.add(hashlib.sha256((run / "encoder.safetensors").read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_batches_are_the_same_from_memory_hdf5_and_tar_whatever_the_workers(small: Path, tar: Path) -> None:
+    energies, seen = np.linspace(0, 1, 40), []
+    for path, cache, workers in [
+        (small, 2**30, 0),
+        *((path, 0, workers) for path in (small, tar) for workers in (0, 2)),
+    ]:
+        images = images_of(open_dataset(path), "train", cache)
+        loader, sampler = pair_loader(images, energies, seed=3, batch=8, workers=workers)
+        drawn, pids, batches = torch.get_rng_state(), set(), []
+        for epoch, start in ((0, 0), (1, 2), (2, 0)):
+            sampler.epoch, sampler.start = epoch, start
+            batches.append([[part.numpy() for part in batch] for batch in loader])
+            if workers:
+                pids |= {worker.pid for worker in loader._iterator._workers}
+        assert len(pids) == workers  # they live on between epochs
+        assert torch.equal(torch.get_rng_state(), drawn)  # else to resume would not be to go on
+        seen.append(batches)
+    assert [len(epoch) for epoch in seen[0]] == [5, 3, 5]
+    for other in seen[1:]:
+        for one, two in zip(seen[0], other, strict=True):
+            for left, right in zip(one, two, strict=True):
+                assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def test_a_pendulum_is_inflated_once_for_both_views(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inflated, decompress = [], zlib.decompress
+    monkeypatch.setattr(zlib, "decompress", lambda chunk: inflated.append(chunk) or decompress(chunk))
+    images = images_of(open_dataset(small), "train", cache=0)
+    assert len(list(pair_loader(images, np.zeros(40), seed=0, batch=8)[0])) == 5
+    assert len(inflated) == 40
+
+
+FEW_HANDLES = """
+import os, resource, sys
+from pathlib import Path
+import numpy as np
+from pendtrain.loader import pair_loader
+from pendtrain.shards import open_dataset
+from pendtrain.streaming import images_of
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+for path in sys.argv[1:]:
+    images = images_of(open_dataset(Path(path)), "train", cache=0)
+    before = os.listdir("/proc/self/fd")
+    for workers in (0, 2):
+        loader, _ = pair_loader(images, np.zeros(200), seed=0, batch=100, workers=workers)
+        print(sum(int(batch[0].sum()) for batch in loader))
+        del loader
+    assert len(os.listdir("/proc/self/fd")) <= len(before) + 2, "files stay open"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts file handles in /proc")
+def test_two_hundred_shards_need_few_file_handles(tmp_path: Path) -> None:
+    dataset = Dataset(Vanilla(), pendulums=200, images=2, size=16)
+    hdf5, _ = build(dataset, tmp_path, num_shards=200, quiet=True)
+    tar, _ = convert(hdf5, "webdataset", tmp_path)
+    assert len(list(tar.glob("train-*.tar"))) == 200
+    command = [sys.executable, "-c", FEW_HANDLES, str(hdf5), str(tar)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(set(done.stdout.split())) == 1
+
+
+def relabel(directory: Path, old: str, new: str) -> None:
+    """Make the manifest call a shard otherwise, and agree with its bytes as they are now."""
+    manifest = json.loads((directory / "dataset.json").read_text())
+    (entry,) = (entry for entry in manifest["shards"] if entry["file"] == old)
+    content = (directory / old).read_bytes()
+    entry |= {"file": new, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (directory / "dataset.json").write_text(json.dumps(manifest))
+
+
+def spoil(directory: Path, suffix: str, content: bytes) -> None:
+    """Give the first member of its kind in the first training shard another content."""
+    shard = directory / FIRST
+    with tarfile.open(shard) as file:
+        members = {member.name: file.extractfile(member).read() for member in file}
+    members[next(name for name in members if name.endswith(suffix))] = content
+    with tarfile.open(shard, "w") as file:
+        for name, held in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(held)
+            file.addfile(member, io.BytesIO(held))
+    relabel(directory, FIRST, FIRST)
+
+
+def npy(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+class Trap:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("cache", [0, 1])
+@pytest.mark.parametrize("what", ["pickled.npy", "objects.npy", "floats.npy", "pickled.json"])
+def test_spoilt_members_are_refused_and_never_unpickled(
+    tar: Path, tmp_path: Path, refused: Callable[..., str], what: str, cache: int
+) -> None:
+    directory, trap = Path(shutil.copytree(tar, tmp_path / "tar")), Trap(tmp_path / "sprung")
+    content = {
+        "objects.npy": npy(np.array([trap], object)),
+        "floats.npy": npy(np.zeros((6, 32, 32, 3), np.float32)),
+    }
+    spoil(directory, what[-4:], content.get(what, pickle.dumps(trap)))
+    error = refused("pendtrain", "fit", "--shards", directory, "--batch", 20, "--cache", cache, "--out", tmp_path)
+    assert FIRST in error
+    assert not trap.path.exists()
+
+
+def test_a_shard_cut_short_is_refused(tar: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(tar, tmp_path / "tar"))
+    images = images_of(open_dataset(directory), "train", cache=0)
+    (directory / FIRST).write_bytes((directory / FIRST).read_bytes()[:50_000])
+    with pytest.raises(ValueError, match=rf"{FIRST} cannot be read: EOFError\('it ends before byte \d+'\)"):
+        images[np.array([9]), np.array([0])]
+    for cache in (0, 2**30):
+        with pytest.raises(ValueError, match=f"{FIRST} cannot be read: unexpected end of data$"):
+            images_of(open_dataset(directory), "train", cache)
+
+
+def test_chunks_of_another_kind_are_read_whole_alone(small: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(small, tmp_path / "copy"))
+    with h5py.File(directory / "train-00001-of-00004.h5", "r+") as file:
+        image = file["image"][()]
+        del file["image"]
+        file["image"] = image
+    with pytest.raises(ValueError, match=r"train-00001-of-00004.h5 cannot be read: .*expected .*'gzip'.*--cache"):
+        images_of(open_dataset(directory), "train", cache=0)
+    assert np.array_equal(
+        images_of(open_dataset(directory), "train", 2**30), images_of(open_dataset(small), "train", 2**30)
+    )
+
+
+@pytest.mark.parametrize("name", ["pipe:touch sprung.tar", "http:nowhere.tar"])
+def test_a_name_is_that_of_a_file_and_no_command(
+    tar: Path, tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = Path(shutil.copytree(tar, tmp_path / "tar"))
+    relabel(directory, FIRST, name)
+    error = refused("pendtrain", "fit", "--shards", directory, "--batch", 20, "--out", tmp_path)
+    assert f"{name} is missing" in error
+    (directory / FIRST).rename(directory / name)
+    read, whole = (read_split(open_dataset(path), "train", ("image", "energy")) for path in (directory, tar))
+    assert all(np.array_equal(read[field], whole[field]) for field in whole)
+    assert not Path("sprung.tar").exists()
 
 
 def test_embed_another_dataset_and_the_training_split(small: Path, small_run: Path, tmp_path: Path) -> None:
