@@ -92,7 +92,9 @@ def _chunks_in_hdf5(path: Path, shape: tuple[int, ...]) -> list[tuple[int, int]]
         found = (str(image.dtype), image.shape[1:], image.chunks, *filters)
         if found != expected:
             raise ValueError(f"image is {found}, expected {expected}; a larger --cache reads it whole")
-        where = (image.id.get_chunk_info_by_coord((number, *[0] * len(shape))) for number in range(len(image)))
+        where = [image.id.get_chunk_info_by_coord((number, *[0] * len(shape))) for number in range(len(image))]
+        if any(chunk.filter_mask for chunk in where):
+            raise ValueError("a chunk is stored without gzip, expected all with it; a larger --cache reads it whole")
         return [(chunk.byte_offset, chunk.size) for chunk in where]
 
 

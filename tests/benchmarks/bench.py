@@ -20,7 +20,6 @@ rounds and from least to most. On an otherwise idle machine, that is. lightly is
 `python -m speed.quality RUN…` in this folder says when they came near the oracle.
 """
 
-import importlib
 import os
 import platform
 import sys
@@ -34,19 +33,11 @@ import pandas as pd
 import torch
 
 from pendtrain.device import choose_device
-from speed import build, embed, fit, quality, scaling, train
+from speed import build, embed, fit, quality, scaling, streaming, train
 from speed.timing import WIDTH, Line, Plan
 
 PACKAGES = ("pendulum-lab", "torch", "torchvision", "numpy", "h5py", "pillow", "lightly")
 FLAGS = ("avx512_f", "avx512_bf16", "amx_bf16")
-
-
-def streaming(plan: Plan) -> Iterable[Line]:
-    """`streaming.measure`, where it is."""
-    try:
-        return importlib.import_module("streaming").measure(plan)
-    except ModuleNotFoundError as problem:
-        return [Line(f"streaming: {problem}")]
 
 
 SECTIONS: dict[str, Callable[[Plan], Iterable[Line]]] = {
@@ -54,7 +45,7 @@ SECTIONS: dict[str, Callable[[Plan], Iterable[Line]]] = {
     "share": train.share,
     "fit": fit.measure,
     "build": build.measure,
-    "streaming": streaming,
+    "streaming": streaming.measure,
     "embed": embed.measure,
     "scaling": scaling.measure,
     "quality": quality.measure,
