@@ -1,6 +1,7 @@
 """What turns images into embeddings: `resnet18`, or a `table` of free vectors.
 
-An encoder is an nn.Module, uint8 (N, S, S, 3) → float32 (N, d), with `weights()` for `encoder.safetensors` and `load`.
+An encoder is an nn.Module, uint8 (N, S, S, 3) → float32 (N, d), with `weights()` for `encoder.safetensors`, `load`, and
+`folded()`, which is what embeds.
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ the vector of the one in it that differs least, by the sum of squared difference
 """
 
 from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 import torch
@@ -42,6 +43,10 @@ class Table(nn.Module):
         if bool(unknown.any()):
             found[unknown] = self._nearest(images[unknown])
         return found
+
+    def folded(self) -> Self:
+        """Itself: there is nothing to fold."""
+        return self
 
     def weights(self) -> dict[str, Tensor]:
         """What `encoder.safetensors` holds: `images` uint8 (U, S, S, 3) and their `vectors` float32 (U, dim)."""

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from pendtrain.encoders import create
-from pendtrain.encoders.resnet18 import SmallMapConv2d, shared
+from pendtrain.encoders.resnet18 import ResNet18, SmallMapConv2d, _taps, shared
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 100])
@@ -29,10 +29,11 @@ def test_small_map_path_is_the_same_function_and_gradient(size: int) -> None:
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_small_map_convolution_at_every_size(side: int, stride: int) -> None:
+@pytest.mark.parametrize("bias", [False, True])
+def test_small_map_convolution_at_every_size(side: int, stride: int, bias: bool) -> None:
     torch.manual_seed(side)
-    small = SmallMapConv2d(5, 7, 3, stride, 1, bias=False).double()
-    plain = nn.Conv2d(5, 7, 3, stride, 1, bias=False).double()
+    small = SmallMapConv2d(5, 7, 3, stride, 1, bias=bias).double()
+    plain = nn.Conv2d(5, 7, 3, stride, 1, bias=bias).double()
     plain.load_state_dict(small.state_dict())
     x = torch.rand(4, 5, side, side, dtype=torch.float64)
     assert torch.allclose(small(x), plain(x), atol=1e-13)
@@ -58,6 +59,50 @@ def test_matrices_shared_by_two_batches_have_the_same_gradient_and_do_not_outliv
     for one, other in zip(apart, together, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(one.abs().max()))
     assert all(each.matrices is None for each in encoder.modules() if isinstance(each, SmallMapConv2d))
+
+
+def test_it_can_be_trained_where_it_was_evaluated_before() -> None:
+    _taps.cache_clear()
+    encoder, images = create(dim=1, seed=0), torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        encoder(images)
+    encoder(images).sum().backward()
+
+
+def trained(seed: int) -> ResNet18:
+    """An encoder whose BatchNorms have scales, shifts and running statistics of their own."""
+    encoder = create(3, seed)
+    assert isinstance(encoder, ResNet18)
+    draw = torch.Generator().manual_seed(seed)
+    for norm in encoder.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            for values, low, high in ((norm.weight.data, 0.5, 1.5), (norm.bias.data, -0.5, 0.5)):
+                values.uniform_(low, high, generator=draw)
+            norm.running_mean.uniform_(-0.5, 0.5, generator=draw)
+            norm.running_var.uniform_(0.3, 1.3, generator=draw)
+    return encoder
+
+
+@pytest.mark.parametrize("size", [16, 32, 100])
+@torch.no_grad()
+def test_folded_it_is_the_same_function(size: int) -> None:
+    """In float64 to rounding; in float32 as near to that as the plain forward is, which is 1e-6 to 5e-6."""
+    encoder = trained(size)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    images = torch.randint(0, 256, (8, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    folded = encoder.folded()
+    assert encoder.training
+    assert not folded.training
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    encoder.eval()
+    exact = encoder.double().resnet((images / 255.0).double().permute(0, 3, 1, 2))
+    again = encoder.folded().resnet((images / 255.0).double().permute(0, 3, 1, 2))
+    assert (exact - again).norm() < 1e-13 * exact.norm()
+    plain = encoder.float()
+    assert (folded(images) - plain(images)).norm() < 1e-5 * exact.norm()
+    assert (folded(images) - exact).norm() < 2 * (plain(images) - exact).norm() + 1e-6 * exact.norm()
+    assert (folded.features(images) - plain.features(images)).norm() < 1e-5 * plain.features(images).norm()
 
 
 def test_embeddings_are_float32_under_bfloat16() -> None:
