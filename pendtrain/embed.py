@@ -1,6 +1,6 @@
 """Encoder + images → embeddings, each different image encoded once, in float32."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +12,46 @@ from safetensors.torch import load_file
 from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
 from pendtrain.encoders import Encoder, ResNet18, create
+from pendtrain.encoders.resnet18 import shared
+from pendtrain.parts import Distinct, Images, in_batches, picked
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
-from pendtrain.shards import LABELS, Dataset, open_dataset, read_split
-
-
-def distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the first of each different image, and for every image which of those it equals.
-
-    `images` is (N, S, S, 3); images are compared by their exact bytes. Returns int64 (U,) and (N,).
-    """
-    seen: dict[bytes, int] = {}
-    which = np.array([seen.setdefault(image.tobytes(), len(seen)) for image in images], np.int64)
-    _, first = np.unique(which, return_index=True)
-    return first.astype(np.int64), which
-
-
-def embed(
-    encoder: Encoder, images: NDArray[np.uint8], device: torch.device, layer: str = "", batch: int = 1024
-) -> NDArray[np.float32]:
-    """Embeddings of images (P, T, S, S, 3) uint8, each different one encoded once: float32 (P, T, d).
-
-    The encoder is put into evaluation mode (running BatchNorm statistics), and left in it.
-    """
-    flat = images.reshape(-1, *images.shape[2:])
-    first, which = distinct(flat)
-    return encode(encoder, flat, first, device, layer, batch)[which].reshape(*images.shape[:2], -1)
+from pendtrain.shards import LABELS, Dataset, image_shape, open_dataset, read_split
+from pendtrain.streaming import image_parts
 
 
 @torch.inference_mode()
-def encode(
-    encoder: Encoder,
-    images: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    device: torch.device,
-    layer: str = "",
-    batch: int = 1024,
+def embed(
+    encoder: Encoder, parts: Iterable[Images], count: int, device: torch.device, layer: str = "", batch: int = 1024
 ) -> NDArray[np.float32]:
-    """Embeddings of some rows of images (N, S, S, 3) uint8, in the order given: float32 (rows, d).
+    """Embeddings of `count` images, parts of (n, S, S, 3) uint8 in order, each different one encoded once: (count, d).
 
-    `layer` "features" gives what the last layer of a ResNet-18 sees, d = 512, instead of its outputs.
+    Held are one part, one batch and the result, float32. `layer` "features" gives what the last layer of a ResNet-18
+    sees, d = 512, instead of its outputs. The encoder is left as it is; what is used has running BatchNorm statistics.
     """
-    encoder.eval()
-    of = encoder.features if layer == "features" and isinstance(encoder, ResNet18) else encoder
-    pieces: Iterable[NDArray[np.int64]] = np.array_split(rows, max(1, -(-len(rows) // batch)))
-    parts = [of(torch.from_numpy(images[piece]).to(device)).float().cpu() for piece in pieces]
-    return np.asarray(torch.cat(parts).numpy(), np.float32)
+    seen, which = Distinct(), [np.empty(0, np.int64)]
+
+    def new() -> Iterator[Images]:
+        for part in parts:
+            rows, numbers = seen(part)
+            which.append(numbers)
+            yield part[rows]
+
+    folded = encoder.folded()
+    of = folded.features if layer == "features" and isinstance(folded, ResNet18) else folded
+    result, filled = np.empty((count, 0), np.float32), 0
+    with shared(folded):
+        for images in in_batches(new(), batch):
+            vectors = of(torch.from_numpy(images).to(device)).float().cpu().numpy()
+            if not filled:  # memory that is never written to is none
+                result = np.empty((count, vectors.shape[1]), np.float32)
+            result[filled : filled + len(vectors)] = vectors
+            filled += len(vectors)
+    number = np.concatenate(which)
+    # From the end, in place: no image has a number larger than its own position, so what is still wanted still stands.
+    for first in reversed(range(0, count, batch)):
+        result[first : first + batch] = result[number[first : first + batch]]
+    return result
 
 
 def embed_run(
@@ -151,12 +145,14 @@ def write_embeddings(
     if split == "population":
         columns = read_population(dataset)
         image = columns.pop("image")
-        embedding = encode(encoder, image, np.arange(len(image)), device, layer) if seen is None else seen
+        embedding = embed(encoder, [image], len(image), device, layer) if seen is None else seen
     else:
-        columns = read_split(dataset, split, ("image", *LABELS))
-        image = columns.pop("image")
-        columns |= embedding_file.examples(image, columns["energy"], columns["time"])
-        embedding = embed(encoder, image, device, layer)
+        columns = read_split(dataset, split, LABELS)
+        shown, columns["example_energy"] = embedding_file.examples(columns["energy"], columns["time"])
+        columns["example_image"] = np.empty((len(shown), *image_shape(dataset, split)[2:]), np.uint8)
+        parts = picked(image_parts(dataset, split), shown, columns["example_image"])
+        embedding = embed(encoder, parts, columns["time"].size, device, layer)
+        embedding = embedding.reshape(*columns["time"].shape, -1)
     attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe, layer)
     path = embedding_file.path_of(run, dataset, split, layer)
     embedding_file.write(path, {"embedding": embedding, **columns}, attributes)

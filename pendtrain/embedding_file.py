@@ -55,6 +55,7 @@ from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
 
 FORMAT, FORMAT_VERSION = "pendulum-embedding", 2
+Float = NDArray[np.float64]
 EXAMPLE_ENERGIES, EXAMPLE_IMAGES = (0.05, 0.25, 0.5, 0.75, 0.95), 6
 _COMPRESSED = ("example_image", "energy_probability", "energy_moment")
 _SETTINGS = (
@@ -102,13 +103,16 @@ def is_there(path: Path, dataset: Dataset, split: str) -> bool:
         return False
 
 
-def examples(image: NDArray[np.uint8], energy: NDArray[np.float64], time: NDArray[np.float64]) -> dict[str, Any]:
-    """`example_image` and `example_energy` out of images (P, T, S, S, 3), energies (P,) and times (P, T)."""
+def examples(energy: Float, time: Float) -> tuple[NDArray[np.int64], Float]:
+    """Which images of a split, counted through, are its examples, and their energies: int64 (K,), float64 (K,).
+
+    `energy` (P,), `time` (P, T).
+    """
     nearest = [int(np.abs(energy - wanted).argmin()) for wanted in EXAMPLE_ENERGIES]
     chosen = list(dict.fromkeys(nearest))  # of a handful of pendulums one may be the nearest twice
     shown = [(p, t) for p in chosen for t in np.argsort(time[p], kind="stable")[:EXAMPLE_IMAGES]]
     pendulums, images = np.array(shown).T
-    return {"example_image": image[pendulums, images], "example_energy": energy[pendulums]}
+    return pendulums * time.shape[1] + images, energy[pendulums]
 
 
 def data_attributes(dataset: Dataset, split: str) -> dict[str, Any]:

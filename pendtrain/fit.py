@@ -19,7 +19,7 @@ from safetensors.torch import save as serialised
 from pendtrain import checkpoint, runs
 from pendtrain.device import choose_device, choose_precision, resident
 from pendtrain.distributed import World, world
-from pendtrain.embed import distinct, splits_to_embed, write_embeddings
+from pendtrain.embed import splits_to_embed, write_embeddings
 from pendtrain.encoders import Encoder
 from pendtrain.encoders.table import MOST_SHARE
 from pendtrain.learner import Learner, ObjectiveFailed, speaks_of
@@ -27,11 +27,12 @@ from pendtrain.loader import Known, labelled, pair_loader
 from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import Labels, Objective
 from pendtrain.optimiser import create, set_rate
+from pendtrain.parts import Distinct
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe, learning_rate
 from pendtrain.run import alone, facts, go_on, held_run, now
-from pendtrain.shards import Dataset, open_dataset, read_split
-from pendtrain.streaming import images_of
+from pendtrain.shards import Dataset, image_shape, open_dataset, read_split
+from pendtrain.streaming import image_parts, images_of
 from pendtrain.watch import MOST_IMAGES, Scores, Watch
 
 HEARTBEAT = 20.0  # seconds
@@ -237,15 +238,14 @@ def _table_images(dataset: Dataset, recipe: Recipe) -> NDArray[np.uint8] | None:
     """The distinct images of the training split, for an encoder that is a table of them."""
     if recipe.encoder != "table":
         return None
-    images = read_split(dataset, "train", ("image",))["image"]
-    images = images.reshape(-1, *images.shape[2:])
-    first, _ = distinct(images)
-    if len(first) > MOST_SHARE * len(images):
+    seen, count = Distinct(), math.prod(image_shape(dataset, "train")[:2])
+    images = np.concatenate([part[seen(part)[0]] for part in image_parts(dataset, "train")])
+    if len(images) > MOST_SHARE * count:
         raise ValueError(
-            f"{dataset.directory} shows {len(first)} different images among {len(images)}, expected images that recur "
+            f"{dataset.directory} shows {len(images)} different images among {count}, expected images that recur "
             "for --encoder table; with noisy pictures it would learn each by heart"
         )
-    return np.asarray(images[first])
+    return images
 
 
 def _known(dataset: Dataset, recipe: Recipe, objective: Objective) -> Known:

@@ -13,6 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +109,9 @@ def check_files(dataset: Dataset) -> None:
 
     Raises FileNotFoundError or ValueError naming the first bad one.
     """
-    for shard in dataset.manifest["shards"]:
-        check_file(dataset, shard, "shard")
+    with ThreadPoolExecutor() as pool:  # hashing is most of it, and lets go of the interpreter
+        for _ in pool.map(lambda shard: check_file(dataset, shard, "shard"), dataset.manifest["shards"]):
+            pass
     if dataset.population is not None:
         check_file(dataset, dataset.population, "population")
 
@@ -133,8 +135,10 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
 
     Raises ValueError where the split or a field is missing or of another dtype or length.
     """
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in fields}
-    for shard in split_shards(dataset, split):
+    shards = split_shards(dataset, split)
+    whole: dict[str, NDArray[Any]] = {}
+    filled, total = 0, sum(shard["records"] for shard in shards)
+    for shard in shards:
         path = dataset.directory / plain(shard["file"])
         read = _read_tar if path.suffix == ".tar" else _read_hdf5
         with naming(path):
@@ -145,8 +149,14 @@ def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[st
             found = (str(column.dtype), column.ndim, len(column))
             if found != expected:
                 raise ValueError(f"field {name} of shard {path} is (dtype, axes, records) {found}, expected {expected}")
-            parts[name].append(column)
-    return {name: np.concatenate(columns) for name, columns in parts.items()}
+            if name not in whole:  # filled shard by shard: joining them in the end would hold everything twice
+                whole[name] = np.empty((total, *column.shape[1:]), column.dtype)
+            if column.shape[1:] != whole[name].shape[1:]:
+                shapes = f"{column.shape[1:]} a record, expected {whole[name].shape[1:]} as in the others"
+                raise ValueError(f"field {name} of shard {path} is {shapes}")
+            whole[name][filled : filled + len(column)] = column
+        filled += shard["records"]
+    return whole
 
 
 @contextmanager

@@ -10,6 +10,7 @@ open takes as many file handles as there are shards. With 16 shards a batch of 5
 import math
 import tarfile
 import zlib
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -66,6 +67,43 @@ def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | D
     if image.shape != shape:
         raise ValueError(f"images of {dataset.directory} have shape {image.shape}, expected {shape} by the manifest")
     return image
+
+
+def image_parts(dataset: Dataset, split: str, most: int = 2**22) -> Iterator[NDArray[np.uint8]]:
+    """All pictures of a split in order, (n, S, S, 3), at most `most` bytes at a time, or those of one pendulum.
+
+    Raises ValueError naming the shard that cannot be read, or is not what the manifest says.
+    """
+    shards, shape = split_shards(dataset, split), image_shape(dataset, split)[1:]
+    step = max(1, most // math.prod(shape))
+    for shard in shards:
+        path = dataset.directory / plain(shard["file"])
+        read, pendulums = _tar_parts if path.suffix == ".tar" else _hdf5_parts, 0
+        with naming(path):
+            for part in read(path, shape, step):
+                pendulums += len(part)
+                yield part.reshape(-1, *shape[1:])
+            if pendulums != shard["records"]:
+                raise ValueError(f"it holds {pendulums} pendulums, expected {shard['records']}")
+
+
+def _tar_parts(path: Path, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
+    places, views = _pictures_in_tar(path, shape), np.arange(shape[0])
+    with open(path, "rb", buffering=0) as file:
+        for first in range(0, len(places), step):
+            part = np.empty((len(places[first : first + step]), *shape), np.uint8)
+            for (start, size), pictures in zip(places[first : first + step], part, strict=True):
+                _read_pictures(file, start, size, views, pictures)
+            yield part
+
+
+def _hdf5_parts(path: Path, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
+    with h5py.File(path, "r") as file:
+        image = dataset_of(file, "image")
+        if (str(image.dtype), image.shape[1:]) != ("uint8", shape):
+            raise ValueError(f"image is {image.dtype} {image.shape[1:]}, expected uint8 {shape}")
+        for first in range(0, len(image), step):
+            yield np.asarray(image[first : first + step])
 
 
 def _pictures_in_tar(path: Path, shape: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pendtrain.embed import encode
+from pendtrain.embed import embed
 from pendtrain.encoders import Encoder
 from pendtrain.population import read_population
 from pendtrain.shards import Dataset, read_split
@@ -61,9 +61,8 @@ class Watch:
         self.oracle = self.score(np.asarray(best, np.float64)[:, None])
 
     def __call__(self, encoder: Encoder, device: torch.device) -> Scores:
-        """The scores now; the encoder is left in training mode, and what was looked at in `embedding`."""
-        self.embedding = encode(encoder, self.images, np.arange(len(self.images)), device)
-        encoder.train()
+        """The scores now; what was looked at is left in `embedding`."""
+        self.embedding = embed(encoder, [self.images], len(self.images), device)
         return self.score(self.embedding.astype(np.float64))
 
     def score(self, embedding: Float) -> Scores:

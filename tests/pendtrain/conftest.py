@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pendtrain.embed import distinct
+from pendtrain.parts import Distinct
 from pendtrain.population import LABELS, digest
 from pendtrain.shards import open_dataset, read_split
 
@@ -45,7 +45,7 @@ def describe_population(directory: Path, **entry: Any) -> None:
 def columns(small: Path) -> Columns:
     """A population that adds up: the test split's different images, each with energies of its own making."""
     image = read_split(open_dataset(small), "test", ("image",))["image"].reshape(-1, 32, 32, 3)
-    image = image[distinct(image)[0]]
+    image = image[Distinct()(image)[0]]
     draw = np.random.default_rng(5)
     edges = np.unique(np.r_[np.linspace(0, 1, 11), 0.15, 0.23])
     joint = draw.uniform(size=(len(image), len(edges) - 1)) * (draw.uniform(size=(len(image), 1)) ** 3)

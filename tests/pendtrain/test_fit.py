@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from pendtrain import fit as fitting
-from pendtrain.embed import distinct, embed
+from pendtrain.embed import embed
 from pendtrain.encoders import create
 from pendtrain.fit import Settings, TrainingFailed, fit
 from pendtrain.objectives.contrastive import Contrastive
+from pendtrain.parts import Distinct
 from pendtrain.recipe import Recipe
 from pendtrain.runs import directory
 from pendtrain.shards import check_files, open_dataset, read_split
@@ -69,13 +70,13 @@ def test_each_different_image_is_embedded_once() -> None:
     draw = np.random.default_rng(0)
     pictures = draw.integers(0, 256, (5, 32, 32, 3), np.uint8)
     which = draw.integers(0, 5, (4, 7))
-    first, back = distinct(pictures[which].reshape(-1, 32, 32, 3))
+    first, back = Distinct()(pictures[which].reshape(-1, 32, 32, 3))
     assert len(first) == 5
     assert np.array_equal(pictures[which].reshape(-1, 32, 32, 3)[first][back], pictures[which].reshape(-1, 32, 32, 3))
     seen: list[int] = []
     encoder = create(2, 0)
     encoder.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    embedding = embed(encoder, pictures[which], torch.device("cpu"), batch=2)
+    embedding = embed(encoder, pictures[which], 28, torch.device("cpu"), batch=2).reshape(4, 7, 2)
     assert sum(seen) == 5
     assert embedding.shape == (4, 7, 2)
     for k in range(5):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pendtrain.embed import distinct
 from pendtrain.encoders.table import Table
 from pendtrain.fit import Settings, fit
+from pendtrain.parts import Distinct
 from pendtrain.recipe import Recipe
 from pendtrain.shards import open_dataset, read_split
 
@@ -66,7 +66,7 @@ def test_a_table_is_trained_like_any_encoder(many: Path, tmp_path: Path, command
         found, energy = file["embedding"][..., 0], file["energy"][()]
     # Squared error's best vector is the mean energy of the pendulums that an image was seen of.
     images = read_split(open_dataset(many), "train", ("image",))["image"].reshape(-1, 32, 32, 3)
-    which, told = distinct(images)[1], np.repeat(energy, 20)
+    which, told = Distinct()(images)[1], np.repeat(energy, 20)
     best = (np.bincount(which, told) / np.bincount(which))[which]
     least = np.mean((best - told) ** 2)
     assert least < np.mean((found.ravel() - told) ** 2) < 1.3 * least

@@ -24,11 +24,12 @@ def measure(plan: Plan) -> Iterator[Line]:
     for variant, pendulums in ((Vanilla(), 5120), (GraphicalNoise(0.25), 512)):
         directory = plan.data(variant, 64 if plan.quick else pendulums)
         images = read_split(open_dataset(directory), "test", ("image",))["image"]
-        flat = images.reshape(-1, *images.shape[2:])[: PLAIN // (40 if plan.quick else 1)]
-        count, few = images.shape[0] * images.shape[1], len(flat)
+        images = images.reshape(-1, *images.shape[2:])
+        flat = images[: PLAIN // (40 if plan.quick else 1)]
+        count, few = len(images), len(flat)
 
         def mine(images: NDArray[np.uint8] = images, count: int = count) -> float:
-            return count / timed(lambda: embed(encoder, images, plan.device))
+            return count / timed(lambda: embed(encoder, [images], count, plan.device))
 
         def theirs(flat: NDArray[np.uint8] = flat, few: int = few) -> float:
             return few / timed(lambda: forward(model, flat, plan.device))
