@@ -73,16 +73,11 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["momentum_buffer"] = torch.zeros_like(gradient)
         held = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
-        update = gradient.lerp(held, momentum)
-        kernel.mul_(1 - rate * weight_decay)
-        rows, columns = len(kernel), kernel[0].numel()
-        scale = max(1.0, rows / columns) ** 0.5
-        taps = update.permute(2, 3, 0, 1).flatten(0, 1)  # (h · w, C', C)
-        used = taps.abs().amax(dim=(1, 2)).nonzero().flatten().tolist()
-        if used:
-            moved = orthogonalised(torch.cat([taps[tap] for tap in used], dim=1), self.precision)
-            for tap, part in zip(used, moved.to(kernel.dtype).chunk(len(used), dim=1), strict=True):
-                kernel[:, :, tap // kernel.shape[3], tap % kernel.shape[3]].sub_(part, alpha=rate * scale)
+        down, across = (_used(held.abs().amax(dim=(0, 1, axis))) for axis in (3, 2))
+        place, slope, mean = (each[:, :, down, across] for each in (kernel, gradient, held))
+        update = slope.lerp(mean, momentum).permute(0, 2, 3, 1)  # as channels_last has them: no copy
+        moved = orthogonalised(update.flatten(1), self.precision).view(update.shape).permute(0, 3, 1, 2)
+        place.mul_(1 - rate * weight_decay).sub_(moved, alpha=rate * max(1.0, len(kernel) / kernel[0].numel()) ** 0.5)
 
     def _share(self) -> None:
         self.adamw.state, self.adamw.param_groups = self.state, self.param_groups[1:]
@@ -98,6 +93,12 @@ def orthogonalised(matrix: Tensor, precision: torch.dtype) -> Tensor:
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x if wide else x.T
+
+
+def _used(size: Tensor) -> slice:
+    """From the first to the last that is not 0, of sizes along one axis of a kernel."""
+    there = size.nonzero().flatten().tolist() or [0]
+    return slice(there[0], there[-1] + 1)
 
 
 def _is_inner_kernel(parameter: Tensor) -> bool:
