@@ -57,6 +57,7 @@ _recipe = _options(
     _setting("momentum", help="Of SGD and Muon; β₁ of AdamW."),
     _setting("weight_decay", help="On all parameters."),
     _setting("clip_norm", help="Largest norm of the gradient."),
+    _setting("averaging", help="Decay a step of an average of the weights, over the second half; 0: none."),
     click.option(
         "--recipe",
         "base",

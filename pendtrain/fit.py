@@ -192,7 +192,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                 learner.after_step()
                 step += 1
                 if looking and state.leads:
-                    state.scores = watch(learner.encoder, device)
+                    state.scores = watch(learner.result, device)
                 if logging or looking:
                     elapsed = time.monotonic() - began
                     speed = shown * (step - first_step) / elapsed
@@ -209,9 +209,9 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     state.facts |= {"train_seconds": round(seconds, 2), "resumed_at_step": first_step}
     state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
     if state.scores is None and state.leads:  # killed between its last step and its end
-        state.scores = watch(learner.encoder, device)
+        state.scores = watch(learner.result, device)
     state.population = watch.embedding if watch.exact and state.leads else None
-    return learner.encoder
+    return learner.result
 
 
 def _optimum(state: State) -> Encoder:

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pendtrain.encoders import create
+from pendtrain.encoders import Encoder, create
 from pendtrain.encoders.resnet18 import shared
 from pendtrain.objectives import Labels, Objective, Rows, find
 from pendtrain.recipe import Recipe
 
+AVERAGED_FROM = 0.5
+"""Of the run: before, the encoder is still on its way."""
 _OBJECTIVES = 2**32  # apart from the seeds of encoders, whose draws an objective must not change
 
 
@@ -27,6 +31,16 @@ class Learner(nn.Module):
         with torch.random.fork_rng(devices=[]), speaks_of(recipe.method):
             torch.manual_seed(_OBJECTIVES + recipe.seed % _OBJECTIVES)
             self.objective: Objective = find(recipe.method)(recipe.own, self.encoder, recipe.dim, recipe.protocol)
+        self.averaged: AveragedModel | None = None
+        if recipe.averaging:
+            how = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
+            self.averaged = AveragedModel(self.encoder, multi_avg_fn=how, use_buffers=True).requires_grad_(False)
+
+    @property
+    def result(self) -> Encoder:
+        """The encoder that is scored and kept: the average, once there is one."""
+        begun = self.averaged is not None and int(self.averaged.n_averaged) > 0
+        return cast(Encoder, self.averaged.module) if self.averaged is not None and begun else self.encoder
 
     def forward(self, first: Tensor, second: Tensor) -> Rows:
         """What the loss needs of each pendulum, float32 (B, …), never bfloat16; two views uint8 (B, S, S, 3)."""
@@ -44,9 +58,11 @@ class Learner(nn.Module):
             return loss.reshape(())
 
     def after_step(self) -> None:
-        """Let the objective do what it does once the parameters have moved."""
+        """Once the parameters have moved: what the objective does then, and the average."""
         with speaks_of(self.recipe.method):
             self.objective.after_step(self.encoder)
+        if self.averaged is not None and self.objective.progress >= AVERAGED_FROM:
+            self.averaged.update_parameters(self.encoder)
 
 
 class ObjectiveFailed(Exception):

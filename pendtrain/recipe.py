@@ -92,7 +92,9 @@ class Recipe:
     encoder: str = later("resnet18", before="resnet18")
     """resnet18; table: a free vector for every distinct image; optimum: such vectors, at the least expected loss."""
     optimiser: str = later("sgd", before="sgd")
-    """sgd, adamw or muon (orthogonalised momentum for kernels; AdamW, at a twentieth of the rate, for the rest)."""
+    """sgd, adamw or muon (orthogonalised momentum for kernels; AdamW, at a fifth of the rate, for the rest)."""
+    averaging: float = later(0.0, before=0.0)
+    """Decay a step of an exponential average of the weights over the second half, which is then kept; 0: none."""
     own: Any = None
     """The method's own settings, an instance of its objective's `Settings`; None stands for their defaults."""
 
@@ -112,6 +114,7 @@ class Recipe:
             ("momentum", 0 <= self.momentum < 1, "0 to below 1"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
             ("clip_norm", self.clip_norm > 0, "above 0"),
+            ("averaging", 0 <= self.averaging < 1, "0 to below 1"),
         )
         for name, ok, expected in checks:
             if not ok:

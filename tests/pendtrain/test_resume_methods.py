@@ -15,9 +15,10 @@ OFTEN = Settings(log_every=1, checkpoint_seconds=0.0, quiet=True)
 def test_every_method_resumes_to_the_bit(
     unpeopled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """Whatever body an objective has, momentum copies and labelled pendulums included."""
+    """Whatever body an objective has, momentum copies, averages and labelled pendulums included."""
     few = {"labelled": 0.3} if method in ("joint", "paws", "supervised") else {}
-    recipe = Recipe.of(method=method, epochs=1, batch=10, optimiser="adamw", **few)
+    averaging = 0.9 if method in ("byol", "supervised") else 0.0
+    recipe = Recipe.of(method=method, epochs=1, batch=10, optimiser="adamw", averaging=averaging, **few)
     whole, _ = fit(unpeopled, recipe, tmp_path / "whole", OFTEN)
     with monkeypatch.context() as patch:
         ask = fitting.learning_rate

@@ -1,0 +1,41 @@
+"""The average of the second half is the encoder that is scored and kept, and nothing else changes."""
+
+import copy
+
+import torch
+
+from pendtrain.learner import Learner
+from pendtrain.recipe import Recipe
+
+
+def test_the_average_is_exponential_over_the_second_half() -> None:
+    learner = Learner(Recipe.of(averaging=0.75))
+    plain = Learner(Recipe())
+    draw = torch.Generator().manual_seed(0)
+    expected: dict[str, torch.Tensor] = {}
+    for step in range(8):
+        learner.objective.progress = step / 8
+        with torch.no_grad():
+            for value in learner.encoder.state_dict().values():
+                if value.is_floating_point():
+                    value.add_(torch.rand(value.shape, generator=draw))
+        learner.after_step()
+        held = {name: value.double() for name, value in learner.encoder.state_dict().items()}
+        if step < 4:
+            assert learner.result is learner.encoder
+        elif step == 4:
+            expected = copy.deepcopy(held)
+        else:
+            expected = {name: 0.75 * value + 0.25 * held[name] for name, value in expected.items()}
+    assert learner.result is not learner.encoder
+    for name, value in learner.result.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value.double(), expected[name], rtol=1e-6, atol=1e-6)
+    assert plain.result is plain.encoder
+
+
+def test_the_average_is_not_trained() -> None:
+    learner, plain = Learner(Recipe.of(averaging=0.9)), Learner(Recipe())
+    free = [name for name, each in learner.named_parameters() if each.requires_grad]
+    assert free == [name for name, _ in plain.named_parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(learner.encoder.parameters(), plain.encoder.parameters(), strict=True))
