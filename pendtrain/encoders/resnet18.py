@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import resnet18
 
 
 class SmallMapConv2d(nn.Conv2d):
@@ -85,6 +84,8 @@ class ResNet18(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        from torchvision.models import resnet18  # here, since it brings torch's compiler: seconds
+
         self.resnet = resnet18(weights=None, num_classes=dim)
         for module in self.resnet.modules():
             if type(module) is nn.Conv2d and module.kernel_size == (3, 3):

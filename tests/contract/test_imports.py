@@ -29,6 +29,11 @@ def test_torch_stays_out(package: str) -> None:
     assert not names & {"torch", "torchvision"}
 
 
+def test_torchvision_waits_for_a_network() -> None:
+    """Importing it takes longer than importing torch, and a run that is complete builds none."""
+    assert "torchvision" not in loaded_by("import sys, pendtrain.fit; print(*sys.modules)")
+
+
 @pytest.mark.parametrize("package", ["pendgen", "pendtrain", "pendeval"])
 def test_no_stage_imports_another(package: str) -> None:
     assert not loaded_by(IMPORT_ALL, package) & ({"pendgen", "pendtrain", "pendeval"} - {package})
