@@ -9,6 +9,9 @@ from pendtrain.recipe import Recipe
 
 OTHERS = 0.2
 """AdamW's rate beside Muon's; at .05, 1e-3 to .02, encoders end further from the ceiling (recipes.csv)."""
+ROWS = 128
+"""Outputs of a kernel orthogonalised together: in blocks of so many rows it costs a third in the last layers, and
+encoders end as near to the ceiling (recipes.csv)."""
 STEPS = 5
 # Of the Newton–Schulz iteration, an odd polynomial of degree five that lifts small singular values fast.
 _POLYNOMIAL = (3.4445, -4.7750, 2.0315)
@@ -40,8 +43,9 @@ class Muon(torch.optim.Optimizer):
 
     The kernels of the first layer, whose channels are colours, are with the others. Source: Jordan et al. 2024,
     https://kellerjordan.github.io/posts/muon; update and scale are those of `torch.optim.Muon`, which takes matrices
-    alone. On small maps most taps of a kernel meet padding only and have no gradient; they are left out of the
-    iteration, which changes nothing and is most of its cost in the last layers.
+    alone. Kernels of more than `ROWS` outputs are split, as they are over devices by Khaled et al. 2025,
+    https://arxiv.org/abs/2510.16981. On small maps most taps of a kernel meet padding only and have no gradient; they
+    are left out of the iteration, which changes nothing and is most of its cost in the last layers.
     """
 
     def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float, precision: torch.dtype):
@@ -76,8 +80,10 @@ class Muon(torch.optim.Optimizer):
         down, across = (_used(held.abs().amax(dim=(0, 1, axis))) for axis in (3, 2))
         place, slope, mean = (each[:, :, down, across] for each in (kernel, gradient, held))
         update = slope.lerp(mean, momentum).permute(0, 2, 3, 1)  # as channels_last has them: no copy
-        moved = orthogonalised(update.flatten(1), self.precision).view(update.shape).permute(0, 3, 1, 2)
-        place.mul_(1 - rate * weight_decay).sub_(moved, alpha=rate * max(1.0, len(kernel) / kernel[0].numel()) ** 0.5)
+        blocks = [orthogonalised(rows, self.precision) for rows in update.flatten(1).split(ROWS)]
+        moved = torch.cat(blocks).view(update.shape).permute(0, 3, 1, 2)
+        scale = max(1.0, len(blocks[0]) / kernel[0].numel()) ** 0.5
+        place.mul_(1 - rate * weight_decay).sub_(moved, alpha=rate * scale)
 
     def _share(self) -> None:
         self.adamw.state, self.adamw.param_groups = self.state, self.param_groups[1:]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pendtrain.learner import Learner
-from pendtrain.optimiser import OTHERS, Muon, create, orthogonalised, set_rate
+from pendtrain.optimiser import OTHERS, ROWS, Muon, create, orthogonalised, set_rate
 from pendtrain.recipe import Recipe
 
 
@@ -35,6 +35,18 @@ def test_a_kernel_moves_as_its_matrix_does_under_torchs_muon(shape: tuple[int, .
         reference.step()
     moved = (ours - before).detach().flatten(1)
     assert (ours.detach().flatten(1) - theirs.detach()).norm() < 0.02 * moved.norm()
+
+
+def test_a_large_kernel_moves_as_its_blocks_of_outputs_do() -> None:
+    whole = kernel(2 * ROWS, 16, 1, 1)
+    parts = [nn.Parameter(part.clone()) for part in whole.detach().split(ROWS)]
+    muon = Muon([whole, *parts], momentum=0.9, weight_decay=0.1, precision=torch.float32)
+    set_rate(muon, 0.1)
+    whole.grad = gradient(whole.shape, 1)
+    for part, slope in zip(parts, whole.grad.split(ROWS), strict=True):
+        part.grad = slope.clone()
+    muon.step()
+    torch.testing.assert_close(whole.detach(), torch.cat([part.detach() for part in parts]), rtol=0, atol=1e-6)
 
 
 def test_taps_without_gradient_do_not_move_and_change_nothing() -> None:
