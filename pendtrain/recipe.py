@@ -42,11 +42,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "fast": {
         "optimiser": "muon",
-        "learning_rate": 0.04,
+        "learning_rate": 0.16,
         "momentum": 0.95,
-        "batch": 128,
+        "batch": 64,
         "epochs": 20,
         "warmup_epochs": 2,
+        "averaging": 0.99,
     },
 }
 PROTOCOLS = ("paper", "original")
