@@ -47,7 +47,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch": 64,
         "epochs": 20,
         "warmup_epochs": 2,
-        "averaging": 0.99,
+        "averaging": 0.995,
     },
 }
 PROTOCOLS = ("paper", "original")
