@@ -46,8 +46,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "momentum": 0.95,
         "batch": 64,
         "epochs": 20,
-        "warmup_epochs": 2,
-        "averaging": 0.995,
+        "warmup_epochs": 1,
+        "averaging": 0.99,
     },
 }
 PROTOCOLS = ("paper", "original")
