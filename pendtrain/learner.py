@@ -39,8 +39,9 @@ class Learner(nn.Module):
     @property
     def result(self) -> Encoder:
         """The encoder that is scored and kept: the average, once there is one."""
-        begun = self.averaged is not None and int(self.averaged.n_averaged) > 0
-        return cast(Encoder, self.averaged.module) if self.averaged is not None and begun else self.encoder
+        if self.averaged is None or not int(self.averaged.n_averaged):
+            return self.encoder
+        return cast(Encoder, self.averaged.module)
 
     def forward(self, first: Tensor, second: Tensor) -> Rows:
         """What the loss needs of each pendulum, float32 (B, …), never bfloat16; two views uint8 (B, S, S, 3)."""
