@@ -231,7 +231,8 @@ def _fill_unreached(table: Float, dataset: Dataset, split: Split, centre: Float,
     period = np.minimum(physics.period(energy), np.ptp(split.time_range))
     time = split.time_range[0] + np.tile((np.arange(nodes) + 0.5) / nodes, nodes) * period
     blue, red = physics.angle(time, energy), physics.angle(time + dataset.time_gap, energy)
-    tree = cKDTree(_torus(blue, red))
+    # Neither balanced nor compact: on this curved sheet of points the same answers come a hundred times faster.
+    tree = cKDTree(_torus(blue, red), balanced_tree=False, compact_nodes=False)
     _, nearest = tree.query(_torus(centre[first], centre[second]))
     table[0, first, second] = _TINY
     table[1, first, second] = _TINY * energy[nearest]
