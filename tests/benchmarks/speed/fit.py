@@ -1,4 +1,4 @@
-"""`pendtrain fit` from end to end, beside its bare step on one batch over and over."""
+"""`pendtrain fit` from end to end, beside its bare step on one batch over and over, and from disk beside memory."""
 
 from collections.abc import Iterator
 
@@ -17,16 +17,18 @@ def measure(plan: Plan) -> Iterator[Line]:
     images = 2 * batch * count
     whole: list[float] = []
 
-    def training() -> float:
-        seconds, run = fitted(shards, "--epochs", epochs, "--batch", batch, "--device", plan.device.type)
-        whole.append(images / seconds)
+    def training(*how: object) -> float:
+        seconds, run = fitted(shards, "--epochs", epochs, "--batch", batch, "--device", plan.device.type, *how)
+        if not how:
+            whole.append(images / seconds)
         return images / run["train_seconds"]
 
     def loop() -> float:
         return images / timed(lambda: [step() for _ in range(count)])
 
     step()
-    mine, bare = alternating([training, loop], plan.slow_rounds)
+    mine, bare, disk = alternating([training, loop, lambda: training("--cache", 0)], plan.slow_rounds)
     what = f"÷ bare steps, {pendulums} pendulums, {epochs} epochs"
     yield Line(f"fit, training {what}", mine, bare, "images/s")
     yield Line(f"fit, whole process {what}", whole, bare, "images/s")
+    yield Line("fit, training from HDF5 on disk (--cache 0) ÷ from memory", disk, mine, "images/s")
