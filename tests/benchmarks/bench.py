@@ -7,7 +7,8 @@
 
     train       a training step beside plain PyTorch and lightly's SimCLR pieces
     share       its useful multiply-adds beside those of a large matrix product
-    fit         `pendtrain fit` beside its bare step
+    fit         `pendtrain fit` beside its bare step, and from disk beside memory
+    sweep       a run on each core beside one after the other on all
     build       each variant beside h5py writing the same arrays, and beside a Pillow loop
     streaming   pictures from disk, resident, and through other loaders
     embed       a split beside a plain forward pass over it
@@ -33,7 +34,7 @@ import pandas as pd
 import torch
 
 from pendtrain.device import choose_device
-from speed import build, embed, fit, quality, scaling, streaming, train
+from speed import build, embed, fit, quality, scaling, streaming, sweep, train
 from speed.timing import WIDTH, Line, Plan
 
 PACKAGES = ("pendulum-lab", "torch", "torchvision", "numpy", "h5py", "pillow", "lightly")
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Callable[[Plan], Iterable[Line]]] = {
     "train": train.measure,
     "share": train.share,
     "fit": fit.measure,
+    "sweep": sweep.measure,
     "build": build.measure,
     "streaming": streaming.measure,
     "embed": embed.measure,
