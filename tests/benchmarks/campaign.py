@@ -1,0 +1,241 @@
+"""The campaign: what `data/results/campaign.toml` asks and nobody has computed yet, run by run.
+
+    uv run poe campaign                    all that is missing, in the order of the plan
+    uv run poe campaign --hours 2          begin nothing that may not be done by then; what runs is saved and ends
+    uv run poe campaign --list             what is done, what is missing, and about how long it takes
+    uv run poe campaign --part grid        of some parts alone
+
+Every run is three commands, joined by files: `pendgen build`, `pendtrain fit`, `pendeval keep`. The scores of a
+finished run are kept at once, under `data/results/campaign/<precision>/`, and that is how a later call, on this
+machine or another, knows what is done: commit them. Datasets and unfinished runs stay in `--folder`, where the same
+command goes on with them; a run whose scores are kept is deleted there.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pendgen.dataset import Dataset
+from pendgen.variants import create
+from pendtrain import runs
+from pendtrain.device import cores
+from pendtrain.recipe import Recipe, read_recipe, to_toml
+
+PLAN = Path("data/results/campaign.toml")
+KEPT = Path("data/results/campaign")
+PAIR = ({"method": "contrastive"}, {"method": "supervised"})
+PRECISIONS = ("fp32", "auto")
+_OF_DATASET = {each.name for each in fields(Dataset)} - {"variant"}
+SPEED = 350.0  # images/s and core at 32 pixels, to tell about how long it takes
+
+
+@dataclass(frozen=True)
+class Part:
+    """A question, and the runs that answer it."""
+
+    name: str
+    question: str
+    decided: str
+    data: tuple[dict[str, Any], ...]
+    replicates: int
+    recipe: str
+    precision: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    vary: tuple[dict[str, Any], ...] = PAIR
+    same_steps_as: int = 0
+    """Pendulums of the dataset whose number of steps `settings` stands for; 0: each dataset has its own."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"{self.name}: precision is {self.precision!r}, expected {' or '.join(PRECISIONS)}")
+
+    def runs(self) -> Iterator["Run"]:
+        """Replicate by replicate, so that every comparison has one early."""
+        for seed in range(self.replicates):
+            for data in self.data:
+                dataset = dataset_of(data, seed)
+                for vary in self.vary:
+                    given = {**read_recipe(self.recipe), **self.settings, **vary, "seed": seed}
+                    if self.same_steps_as:
+                        given["epochs"] = given["epochs"] * self.same_steps_as // dataset.pendulums
+                    yield Run(self.name, dataset, Recipe.of(**given), self.precision)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One encoder to train."""
+
+    part: str = field(compare=False)  # the first that asks for it
+    dataset: Dataset
+    recipe: Recipe
+    precision: str
+
+    @property
+    def name(self) -> str:
+        """Of the dataset: a number of pendulums that is not the usual one belongs into it."""
+        usual = self.dataset.pendulums == 5120
+        return self.dataset.name + ("" if usual else f"-of-{self.dataset.pendulums}")
+
+    @property
+    def place(self) -> Path:
+        """Where the run lies below a folder of runs, and its scores below those kept."""
+        return runs.directory(Path(), self.name, self.recipe)
+
+    def kept(self, folder: Path) -> bool:
+        """Whether its scores are there."""
+        return any((folder / self.precision / self.place).glob("*.scores.json.gz"))
+
+    @property
+    def core_seconds(self) -> float:
+        """About how long it takes on one core."""
+        images = 2 * self.recipe.epochs * self.dataset.pendulums
+        return images * (self.dataset.size / 32) ** 2 / SPEED
+
+
+def read_plan(path: Path) -> list[Part]:
+    """The parts of a plan. Raises ValueError naming what is wrong with it."""
+    try:
+        parts = tomllib.loads(path.read_text(encoding="utf-8"))["part"]
+        return [
+            Part(**{key: tuple(value) if isinstance(value, list) else value for key, value in each.items()})
+            for each in parts
+        ]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} is no plan: {problem}") from None
+
+
+def dataset_of(given: dict[str, Any], seed: int) -> Dataset:
+    """The dataset of settings by name, a variant's own among them."""
+    general = {key: value for key, value in given.items() if key in _OF_DATASET}
+    own = {key: value for key, value in given.items() if key not in general and key != "variant"}
+    return Dataset(create(given["variant"], given.get("protocol", "paper"), **own), seed=seed, **general)
+
+
+class Campaign:
+    """Computes runs in several lanes, a core or more each."""
+
+    def __init__(self, folder: Path, kept: Path, lanes: int) -> None:
+        self.folder, self.kept, self.lanes = folder, kept, lanes
+        self.running: set[subprocess.Popen[bytes]] = set()
+        self.lock, self.building, self.stopped = threading.Lock(), threading.Lock(), threading.Event()
+
+    def stop(self) -> None:
+        """Begin nothing more; what runs saves its state and ends."""
+        self.stopped.set()
+        with self.lock:
+            for process in self.running:
+                process.send_signal(signal.SIGTERM)
+
+    def compute(self, missing: list[Run]) -> list[tuple[Run, str]]:
+        """Compute runs until all are done or `stop` is called; returns those that failed, and the command."""
+        failed = []
+        with ThreadPoolExecutor(self.lanes) as pool:
+            for run, problem in pool.map(lambda run: (run, self._one(run)), missing):
+                if problem:
+                    failed.append((run, problem))
+        return failed
+
+    def _one(self, run: Run) -> str:
+        """Build, train, keep; returns the command that failed, "" where none did."""
+        if self.stopped.is_set():
+            return ""
+        began = time.monotonic()
+        shards = self.folder / "data" / run.name
+        out = self.folder / "runs" / f"{run.precision}-{run.place}".replace("/", "+")
+        recipe = self.folder / "recipes" / f"{out.name}.toml"
+        recipe.parent.mkdir(parents=True, exist_ok=True)
+        recipe.write_text(to_toml(run.recipe), encoding="utf-8")
+        with self.building:
+            if problem := self._command("pendgen", *build_options(run), "--out", self.folder / "data", "--quiet"):
+                return problem
+        train = ("fit", "--shards", shards, "--recipe", recipe, "--out", out, "--precision", run.precision, "--quiet")
+        keep = ("keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--quiet")
+        if problem := self._command("pendtrain", *train) or self._command("pendeval", *keep):
+            return problem
+        shutil.rmtree(out)
+        recipe.unlink()
+        click.echo(f"{run.part}: {run.precision}/{run.place} in {(time.monotonic() - began) / 60:.1f} min")
+        return ""
+
+    def _command(self, package: str, *options: object) -> str:
+        if self.stopped.is_set():
+            return ""
+        words = [sys.executable, "-m", package, *map(str, options)]
+        threads = str(max(1, cores() // self.lanes))
+        with self.lock:
+            process = subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": threads}, stdout=subprocess.DEVNULL)
+            self.running.add(process)
+        code = process.wait()
+        with self.lock:
+            self.running.discard(process)
+        return "" if code == 0 or self.stopped.is_set() else f"exit code {code}: {' '.join(words[2:])}"
+
+
+def build_options(run: Run) -> list[object]:
+    """Of `pendgen build`, for its dataset."""
+    data = run.dataset
+    given = {"variant": data.variant.name, **data.variant.parameters()}
+    given |= {"protocol": data.protocol, "seed": data.seed, "pendulums": data.pendulums, "name": run.name}
+    return ["build", *(word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", value))]
+
+
+def listed(parts: list[Part], kept: Path) -> Iterator[str]:
+    """A line a part: its question, what is done of it, what is missing."""
+    for part in parts:
+        every = list(part.runs())
+        missing = [run for run in every if not run.kept(kept)]
+        hours = sum(run.core_seconds for run in missing) / 3600
+        done = f"{len(every) - len(missing)} of {len(every)}"
+        yield f"{part.name:<18} {done:>10} {hours:>6.1f} core hours left  {part.question}"
+
+
+@click.command()
+@click.option("--hours", default=0.0, show_default="no end", help="End after so long; unfinished runs are saved.")
+@click.option("--part", "names", multiple=True, help="Of the plan, in its order. May repeat.")
+@click.option("--list", "only_list", is_flag=True, help="What is done and what is missing; compute nothing.")
+@click.option("--lanes", default=0, show_default="one per core", help="Runs side by side.")
+@click.option("--plan", default=PLAN, show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--kept", default=KEPT, show_default=True, type=click.Path(path_type=Path), help="Scores of finished runs."
+)
+@click.option("--folder", default=Path("runs/campaign"), show_default=True, type=click.Path(path_type=Path))
+def main(
+    hours: float, names: tuple[str, ...], only_list: bool, lanes: int, plan: Path, kept: Path, folder: Path
+) -> None:
+    """Compute what is missing of the campaign."""
+    parts = read_plan(plan)
+    known = [part.name for part in parts]
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"part is {unknown[0]}, expected one of {', '.join(known)}")
+    parts = [part for part in parts if part.name in names or not names]
+    if only_list:
+        click.echo("\n".join(listed(parts, kept)))
+        return
+    missing = list(dict.fromkeys(run for part in parts for run in part.runs() if not run.kept(kept)))
+    campaign = Campaign(folder, kept, lanes or cores())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: campaign.stop())
+    timer = threading.Timer(hours * 3600, campaign.stop)
+    timer.daemon = True
+    if hours:
+        timer.start()
+    failed = campaign.compute(missing)
+    for run, problem in failed:
+        click.echo(f"failed: {run.place}: {problem}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

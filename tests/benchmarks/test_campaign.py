@@ -1,0 +1,76 @@
+"""The campaign's plan can be carried out, and what is kept is not computed again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import campaign
+
+ROOT = Path(__file__).parents[2]
+TINY = """
+[[part]]
+name = "tiny"
+question = "Does it run?"
+decided = "Once."
+data = [{ variant = "cropping", alpha_c = 0.75, pendulums = 8 }]
+replicates = 2
+recipe = "paper"
+settings = { encoder = "optimum" }
+vary = [{ method = "supervised" }]
+precision = "fp32"
+"""
+Outcome = tuple[int, str, str]
+
+
+def test_every_run_of_the_plan_is_possible_and_has_a_place_of_its_own() -> None:
+    parts = campaign.read_plan(ROOT / campaign.PLAN)
+    every = {run for part in parts for run in part.runs()}
+    assert len({(run.precision, run.place) for run in every}) == len(every) > 300
+    assert len({part.name for part in parts}) == len(parts)
+    assert all(part.question.endswith("?") and part.decided for part in parts)
+
+
+def test_fewer_pendulums_get_more_epochs_where_steps_are_to_be_equal() -> None:
+    (part,) = [part for part in campaign.read_plan(ROOT / campaign.PLAN) if part.same_steps_as]
+    steps = {run.recipe.epochs * (run.dataset.pendulums // run.recipe.batch) for run in part.runs()}
+    assert max(steps) <= 1.01 * 7 * 5120 // 64
+    assert min(steps) >= 0.75 * 7 * 5120 // 64  # of 160 pendulums the last half batch is dropped
+
+
+def test_a_run_is_computed_kept_and_found(
+    tmp_path: Path, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plan.toml").write_text(TINY)
+    (part,) = campaign.read_plan(tmp_path / "plan.toml")
+    first, second = part.runs()
+    said = []
+
+    def here(self: campaign.Campaign, package: str, *options: object) -> str:
+        code, out, error = command(package, *options)
+        said.append((code, out, error))
+        return "" if code == 0 else error
+
+    monkeypatch.setattr(campaign.Campaign, "_command", here)
+    work = campaign.Campaign(tmp_path / "work", tmp_path / "kept", 1)
+    assert not first.kept(tmp_path / "kept")
+    assert work._one(first) == "", said
+    assert first.kept(tmp_path / "kept")
+    assert not second.kept(tmp_path / "kept")
+    assert [path.name for path in (tmp_path / "work" / "runs").iterdir()] == []
+    assert next(campaign.listed([part], tmp_path / "kept")).split()[1:4] == ["1", "of", "2"]
+    work.stop()
+    assert work.compute([second]) == []
+    assert not second.kept(tmp_path / "kept")
+
+
+def test_a_plan_that_is_none_is_refused(tmp_path: Path) -> None:
+    for text, said in [
+        ("[[part", "is no plan"),
+        ("[[part]]\nname = 'x'", "missing 6 required"),
+        (TINY.replace("fp32", "half"), "tiny: precision is 'half', expected fp32 or auto"),
+        (TINY.replace("0.75", "1.75"), "alpha_c is 1.75"),
+    ]:
+        (tmp_path / "plan.toml").write_text(text)
+        with pytest.raises(ValueError, match=said):
+            [list(part.runs()) for part in campaign.read_plan(tmp_path / "plan.toml")]
