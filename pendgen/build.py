@@ -7,6 +7,7 @@ stands. Only a directory with a manifest is a dataset.
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pendgen import format as fmt
 from pendgen import population, population_file
 from pendgen.card import card, croissant
 from pendgen.dataset import Dataset, Split
+from pendgen.manifest import PLAIN_NAME, read_manifest
 from pendgen.oracle import ExactOracle, Oracle, tabulate
 from pendgen.progress import track
 from pendgen.records import blocks
@@ -84,7 +86,7 @@ def build(
         raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
     description = fmt.describe(dataset, name, container)
     if (target / fmt.MANIFEST).exists() and not force:
-        refuse_difference(fmt.read_manifest(target), description, f"{target} is finished")
+        refuse_difference(read_manifest(target), description, f"{target} is finished")
         return target, False
     refuse_full_disk(out, estimated_bytes(dataset, container))
     # A shard is put together in memory, so larger datasets get more of them: about 64 MB each.
@@ -111,8 +113,10 @@ def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tupl
     if container not in SUFFIXES:
         raise ValueError(f"format is {container!r}, expected {' or '.join(SUFFIXES)}")
     name = name or dataset.name + ("-webdataset" if container == "webdataset" else "")
-    if name != Path(name).name or name.startswith("."):
-        raise ValueError(f"name is {name!r}, expected a plain directory name")
+    if not re.match(PLAIN_NAME, name) or any(sign in name for sign in "[]{}*?"):
+        raise ValueError(
+            f"name is {name!r}, expected a plain directory name, without []{{}}*? or a leading dash or dot"
+        )
     return out / name / fmt.CONTENT_VERSION, name
 
 

@@ -176,8 +176,8 @@ def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
 
 
 def _outcome(directory: Path, built: bool) -> str:
-    from pendgen.format import read_manifest
     from pendgen.inspection import total_bytes
+    from pendgen.manifest import read_manifest
 
     manifest = read_manifest(directory)
     size = total_bytes(manifest) / 1e6
@@ -191,8 +191,8 @@ def _outcome(directory: Path, built: bool) -> str:
 @click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
 def info(directory: Path, as_json: bool) -> None:
     """Say what a dataset is."""
-    from pendgen.format import read_manifest
     from pendgen.inspection import summary
+    from pendgen.manifest import read_manifest
     from pendgen.reader import newest
 
     manifest = read_manifest(newest(directory))

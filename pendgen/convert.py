@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pendgen.build import exclusively, finish, publish
-from pendgen.format import content_digest, read_manifest, write_atomically
+from pendgen.format import content_digest, write_atomically
+from pendgen.manifest import read_manifest, settings
 from pendgen.population_file import file_problem
-from pendgen.reader import settings, shards_of
+from pendgen.reader import shards_of
 from pendgen.shards import SUFFIXES, file_sha256, read_shard, write_shard
 
 

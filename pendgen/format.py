@@ -193,25 +193,3 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a finished dataset directory.
-
-    Raises FileNotFoundError where it is missing or unfinished, ValueError where it is of another
-    format or version.
-    """
-    path = directory / MANIFEST
-    if not directory.is_dir():
-        raise FileNotFoundError(f"no dataset directory {directory}")
-    if not path.is_file():
-        raise FileNotFoundError(f"{directory} has no {MANIFEST}: not a dataset, or a build that did not finish")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        name, number = manifest["format"], manifest["format_version"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{path} is not a dataset manifest: {problem!r}") from None
-    if name != FORMAT or number not in READABLE:
-        known = " or ".join(map(str, READABLE))
-        raise ValueError(f"{path} says format {name} {number}, expected {FORMAT} {known}")
-    return dict(manifest)

@@ -8,9 +8,10 @@ import numpy as np
 
 from pendgen import antialias, physics, population_file, render
 from pendgen.dataset import Dataset
-from pendgen.format import FIELDS, Records, content_digest, read_manifest, record_hashes, shape
+from pendgen.format import FIELDS, Records, content_digest, record_hashes, shape
+from pendgen.manifest import read_manifest, settings
 from pendgen.population_file import file_problem
-from pendgen.reader import settings, shards_of
+from pendgen.reader import shards_of
 from pendgen.shards import read_shard
 
 

@@ -4,7 +4,6 @@ The layout is specified in `pendgen.format`.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pendgen import format as fmt
+from pendgen import hdf5
 from pendgen.dataset import Dataset
 from pendgen.population import LEAST, Population
 from pendgen.render import draw
-from pendgen.shards import file_sha256
+from pendgen.shards import UNREADABLE, file_sha256, reason
 
 _CHUNK_BYTES = 2**20
 Arrays = Mapping[str, NDArray[Any]]
@@ -33,8 +33,7 @@ def write(path: Path, dataset: Dataset, population: Population) -> dict[str, Any
     try:
         fmt.write_atomically(path, _contents(dataset, population, arrays))
     except OSError as problem:
-        reason = os.strerror(problem.errno) if problem.errno else str(problem)
-        raise OSError(f"cannot write {path}: {reason}") from None
+        raise OSError(f"cannot write {path}: {reason(problem)}") from None
     return {
         "file": path.name,
         "images": len(population.position),
@@ -100,11 +99,7 @@ def problems(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     entry = manifest.get("population")
     if entry is None:
         return
-    try:
-        named = Entry(**entry)
-    except TypeError:
-        yield f"dataset.json: its population says {sorted(entry)}, expected {sorted(Entry.__annotations__)}"
-        return
+    named = Entry(**{key: entry[key] for key in Entry.__annotations__})
     path = directory / named.file
     if found := file_problem(path, entry):
         yield f"{named.file}: {found}"
@@ -113,8 +108,8 @@ def problems(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         with h5py.File(path, "r") as file:
             for found in _content_problems(file, named, manifest):
                 yield f"{named.file}: {found}"
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as problem:
-        yield f"{named.file}: cannot be read: {str(problem).partition(chr(10))[0]}"
+    except UNREADABLE as problem:
+        yield f"{named.file}: cannot be read: {reason(problem)}"
 
 
 @dataclass(frozen=True)
@@ -132,11 +127,14 @@ class Entry:
 
 def file_problem(path: Path, entry: Mapping[str, Any]) -> str | None:
     """What is wrong with a file as such: missing, of another size or of other bytes than its entry says."""
-    if not path.is_file():
-        return "missing"
-    if path.stat().st_size != entry["bytes"]:
-        return f"{path.stat().st_size} bytes, expected {entry['bytes']}"
-    found = file_sha256(path)
+    try:
+        if not path.is_file():
+            return "missing"
+        if path.stat().st_size != entry["bytes"]:
+            return f"{path.stat().st_size} bytes, expected {entry['bytes']}"
+        found = file_sha256(path)
+    except OSError as problem:
+        return f"cannot be read: {reason(problem)}"
     return None if found == entry["sha256"] else f"SHA-256 {found[:12]}…, expected {entry['sha256'][:12]}…"
 
 
@@ -162,9 +160,10 @@ def _content_problems(file: h5py.File, named: Entry, manifest: Mapping[str, Any]
 
 def _shape_problems(file: h5py.File, named: Entry, size: int) -> Iterator[str]:
     for field in fmt.POPULATION_FIELDS:
-        column = file.get(field.name)
-        if not isinstance(column, h5py.Dataset):
-            yield f"{field.name} is missing"
+        try:
+            column = hdf5.column(file, field.name, len(field.axes.split()))
+        except ValueError as problem:
+            yield str(problem)
             continue
         expected = (_shape(field, named.images, named.bins, size), field.dtype)
         if (column.shape, str(column.dtype)) != expected:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pendgen import antialias, physics, render, sampling
-from pendgen.format import read_manifest
-from pendgen.reader import read_column, settings
+from pendgen.manifest import read_manifest, settings
+from pendgen.reader import read_column
 
 _MARGIN, _TOP, _TILE = 12, 34, 72
 _GREY, _LINE = (90, 90, 90), (200, 200, 200)

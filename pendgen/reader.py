@@ -1,17 +1,15 @@
 """Opens a finished dataset directory again, whichever container its shards are."""
 
 from collections.abc import Sequence
-from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pendgen.dataset import SPLITS, Dataset
+from pendgen.dataset import SPLITS
 from pendgen.format import MANIFEST
 from pendgen.shards import read_shard
-from pendgen.variants import create
 
 
 def newest(path: Path) -> Path:
@@ -25,21 +23,6 @@ def newest(path: Path) -> Path:
 def _version(directory: Path) -> tuple[int, ...]:
     parts = directory.name.split(".")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
-
-
-def settings(manifest: dict[str, Any]) -> Dataset:
-    """The settings a dataset was built with, from its manifest."""
-    train = manifest["splits"]["train"]
-    given = {
-        **{field.name: manifest[field.name] for field in dataclass_fields(Dataset) if field.name in manifest},
-        "variant": create(manifest["variant"], manifest["protocol"], **manifest["parameters"]),
-        "size": manifest["image_size"],
-        "pendulums": train["pendulums"],
-        "images": train["images"],
-        "time_range": tuple(train["time_range"]),
-        "energy_range": tuple(manifest["energy_range"]),
-    }
-    return Dataset(**given)
 
 
 def shards_of(manifest: dict[str, Any], split: str) -> list[dict[str, Any]]:

@@ -14,10 +14,13 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from pendgen import hdf5
 from pendgen.format import FIELDS, FORMAT, FORMAT_VERSION, Field, Records, record_hashes
 
 SUFFIXES = {"hdf5": "h5", "webdataset": "tar"}
 _READ_BYTES = 16 * 2**20
+UNREADABLE = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError, MemoryError, ArithmeticError)
+"""Whatever the bytes of a damaged file lead h5py, NumPy, json and zlib to."""
 
 
 class Tally:
@@ -71,10 +74,17 @@ def read_shard(
     wanted = [field for field in FIELDS if fields is None or field.name in fields]
     try:
         yield from (_read_hdf5 if path.suffix == ".h5" else _read_tar)(path, wanted, rows)
-    except (OSError, KeyError, TypeError, ValueError, EOFError, RuntimeError) as problem:
-        raise ValueError(f"shard {path} cannot be read: {problem}") from None
+    except UNREADABLE as problem:
+        raise ValueError(f"shard {path} cannot be read: {reason(problem)}") from None
     except tarfile.TarError as problem:  # to whose arguments webdataset has added its file
         raise ValueError(f"shard {path} cannot be read: {str(problem.args[0]).partition(' @ ')[0]}") from None
+
+
+def reason(problem: BaseException) -> str:
+    """What went wrong in reading a file, in one line: libraries say it in several, or not at all."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
 
 
 def file_sha256(path: Path) -> str:
@@ -124,14 +134,16 @@ def _column(file: h5py.File, field: Field, shape: tuple[int, ...], compressed: b
 
 def _read_hdf5(path: Path, fields: list[Field], rows: Sequence[int] | None) -> Iterator[dict[str, NDArray[Any]]]:
     with h5py.File(path, "r") as file:
-        columns = {field.name: file[field.name] for field in fields}
+        columns = {field.name: hdf5.column(file, field.name, len(field.axes.split())) for field in fields}
         records = len(next(iter(columns.values())))
-        per_record = sum(column.nbytes for column in columns.values()) // max(1, records)
+        if any(len(each) != records for each in columns.values()):
+            raise ValueError(f"its fields have {sorted({len(each) for each in columns.values()})} records")
+        per_record = sum(each.nbytes for each in columns.values()) // max(1, records)
         step = max(1, _READ_BYTES // max(1, per_record))
         starts = range(0, records, step) if rows is None else rows
         length = step if rows is None else 1
         for start in starts:
-            yield {name: column[start : start + length] for name, column in columns.items()}
+            yield {name: each[start : start + length] for name, each in columns.items()}
 
 
 def _write_tar(path: Path, parts: Iterable[Records], _records: int, attributes: Mapping[str, Any]) -> None:
@@ -153,6 +165,7 @@ def _write_tar(path: Path, parts: Iterable[Records], _records: int, attributes: 
 
 def _read_tar(path: Path, fields: list[Field], rows: Sequence[int] | None) -> Iterator[dict[str, NDArray[Any]]]:
     """Hands webdataset an open file, never the name: one that began with `pipe:` it would run as a command."""
+    look_over(path)
     from webdataset.tariterators import group_by_keys, tar_file_expander
 
     wanted = None if rows is None else set(rows)
@@ -170,6 +183,25 @@ def _read_tar(path: Path, fields: list[Field], rows: Sequence[int] | None) -> It
                 gathered, size = [], 0
     if gathered:
         yield _stack(gathered, fields)
+
+
+def look_over(path: Path) -> None:
+    """Raise ValueError where a tar is not picture and labels of one record after another, all inside the file.
+
+    webdataset would unpack a compressed archive to any size, and take members in whatever order they come.
+    """
+    size, number, key = path.stat().st_size, 0, ""
+    with tarfile.open(path, mode="r:") as members:
+        for number, member in enumerate(members, start=1):
+            stem = member.name.partition(".")[0]
+            expected = f"{key}.json" if number % 2 == 0 else f"{stem}.image.npy"
+            if not member.isreg() or member.issparse() or "/" in stem or member.name != expected:
+                raise ValueError(f"member {number} is {member.name!r:.80}, expected the plain file {expected!r:.80}")
+            if member.offset_data + member.size > size:
+                raise ValueError(f"member {member.name!r:.80} claims {member.size} bytes of a file of {size}")
+            key = stem
+    if number % 2:
+        raise ValueError(f"member {key}.json is missing")
 
 
 def _stack(rows: list[dict[str, Any]], fields: list[Field]) -> dict[str, NDArray[Any]]:

@@ -12,7 +12,7 @@ import pytest
 from pendeval.report import report
 from pendgen.build import build
 from pendgen.dataset import Dataset
-from pendgen.format import read_manifest
+from pendgen.manifest import read_manifest
 from pendgen.variants import Vanilla
 from pendtrain.fit import Settings, fit
 from pendtrain.recipe import Recipe

@@ -11,7 +11,8 @@ import pytest
 from pendgen.build import build
 from pendgen.convert import convert
 from pendgen.dataset import Dataset
-from pendgen.format import FIELDS, read_manifest
+from pendgen.format import FIELDS
+from pendgen.manifest import read_manifest
 from pendgen.reader import read_column
 from pendgen.variants import Cropping
 

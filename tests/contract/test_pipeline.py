@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pendeval.report import report
-from pendgen.format import POPULATION_FIELDS, read_manifest
+from pendgen.format import POPULATION_FIELDS
+from pendgen.manifest import read_manifest
 from pendgen.reader import read_column
 from pendtrain.population import check_dataset, read_population
 from pendtrain.shards import LABELS, open_dataset, read_split

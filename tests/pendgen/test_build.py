@@ -17,6 +17,7 @@ import pytest
 from pendgen import format as fmt
 from pendgen.build import build
 from pendgen.dataset import Dataset
+from pendgen.manifest import read_manifest
 from pendgen.variants import Gaps, GraphicalNoise, Vanilla
 
 SMALL = Dataset(Vanilla(), pendulums=12, images=4)
@@ -55,7 +56,7 @@ def test_golden_digests_do_not_depend_on_workers_or_shards(tmp_path: Path) -> No
         directory, built = build(SMALL, tmp_path / str(number), workers=workers, num_shards=shards, quiet=True)
         assert built
         assert len(files(directory)) == 2 * shards
-        digest = fmt.read_manifest(directory)["digest"]
+        digest = read_manifest(directory)["digest"]
         digests.append(digest["content"])
         assert {key: digest["fields"][key[0]][key[1]][:16] for key in GOLDEN} == GOLDEN
     assert len(set(digests)) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from pendgen.build import build, estimated_bytes, refuse_full_disk
 from pendgen.dataset import Dataset
-from pendgen.format import read_manifest
+from pendgen.manifest import read_manifest
 from pendgen.variants import GraphicalNoise, Vanilla, Variant
 
 Outcome = tuple[int, str, str]

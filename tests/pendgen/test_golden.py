@@ -11,7 +11,7 @@ import pytest
 
 from pendgen.build import build
 from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
-from pendgen.format import read_manifest
+from pendgen.manifest import read_manifest
 from pendgen.reader import read_column
 from pendgen.variants import Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, Variant
 

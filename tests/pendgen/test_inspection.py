@@ -12,9 +12,9 @@ import pytest
 from pendgen.build import build
 from pendgen.convert import convert
 from pendgen.dataset import PROTOCOLS, Dataset
-from pendgen.format import read_manifest
 from pendgen.inspection import verify
-from pendgen.reader import read_column, settings
+from pendgen.manifest import read_manifest, settings
+from pendgen.reader import read_column
 from pendgen.shards import file_sha256
 from pendgen.variants import Cropping, Gaps, GraphicalNoise, NumericalNoise, Vanilla, Variant
 
@@ -101,7 +101,7 @@ def test_missing_field_and_wrong_shape(small: Path, tmp_path: Path) -> None:
     forge(directory, second)
     problems = verify(directory)
     assert f"{first.name} cannot be read" in problems[0]
-    assert "energy is ((10, 2), 'float64'), expected ((10,), 'float64')" in problems[1]
+    assert "energy has shape (10, 2), expected 1 axes" in problems[1]
 
 
 def test_info(small: Path, command: Callable[..., Outcome]) -> None:

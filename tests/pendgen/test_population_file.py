@@ -20,8 +20,9 @@ from pendgen import population, population_file, render
 from pendgen.build import build
 from pendgen.convert import convert
 from pendgen.dataset import Dataset
-from pendgen.format import POPULATION_FIELDS, read_manifest
+from pendgen.format import POPULATION_FIELDS
 from pendgen.inspection import verify
+from pendgen.manifest import read_manifest
 from pendgen.population import enumerate_images, estimated_bytes
 from pendgen.shards import file_sha256
 from pendgen.variants import Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, Variant

@@ -125,7 +125,7 @@ class Corner(Variant):
 def test_a_seventh_variant_is_one_class(tmp_path: Path) -> None:
     """Nothing else asks which variant it is: geometry, noise, oracle, population and labels follow."""
     from pendgen.build import build
-    from pendgen.format import read_manifest
+    from pendgen.manifest import read_manifest
 
     dataset = Dataset(Corner(0.05), pendulums=4, images=2)
     assert (dataset.name, dataset.size, dataset.eps_n, dataset.geometry.canvas) == ("corner-0.05", 16, 0.05, 32)

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from pendgen import population
 from pendgen.build import build
 from pendgen.dataset import Dataset
-from pendgen.format import FIELDS, Records, read_manifest
+from pendgen.format import FIELDS, Records
+from pendgen.manifest import read_manifest
 from pendgen.reader import read_column
 from pendgen.variants import Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla
 from speed.timing import Line, Plan, alternating, timed
