@@ -5,13 +5,13 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 from pendgen import hdf5
@@ -120,9 +120,9 @@ def _write_hdf5(path: Path, parts: Iterable[Records], records: int, attributes: 
 
 
 def _write_chunks(column: h5py.Dataset, data: NDArray[np.uint8], start: int) -> None:
-    """Write one chunk a record, deflated here: unlike h5py, isal lets other threads run meanwhile, and is quick."""
+    """Write one chunk a record, deflated here: unlike h5py, zlib lets other threads run meanwhile."""
     for number, record in enumerate(np.ascontiguousarray(data), start):
-        column.id.write_direct_chunk((number, *[0] * record.ndim), isal_zlib.compress(record.data, 1))
+        column.id.write_direct_chunk((number, *[0] * record.ndim), zlib.compress(record.data, 1))
 
 
 def _column(file: h5py.File, field: Field, shape: tuple[int, ...], compressed: bool) -> h5py.Dataset:
