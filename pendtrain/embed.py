@@ -16,7 +16,7 @@ from pendtrain.encoders.resnet18 import shared
 from pendtrain.parts import Distinct, Images, in_batches, picked
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
-from pendtrain.shards import LABELS, Dataset, image_shape, open_dataset, read_split
+from pendtrain.shards import LABELS, Dataset, check_files, image_shape, open_dataset, read_split
 from pendtrain.streaming import image_parts
 
 
@@ -147,6 +147,7 @@ def write_embeddings(
         image = columns.pop("image")
         embedding = embed(encoder, [image], len(image), device, layer) if seen is None else seen
     else:
+        check_files(dataset, split)  # again: it may be hours since, and labels go under the dataset's digest
         columns = read_split(dataset, split, LABELS)
         shown, columns["example_energy"] = embedding_file.examples(columns["energy"], columns["time"])
         columns["example_image"] = np.empty((len(shown), *image_shape(dataset, split)[2:]), np.uint8)

@@ -23,7 +23,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendtrain.shards import Dataset, check_file, check_files
+from pendtrain.hdf5 import column
+from pendtrain.shards import UNREADABLE, Dataset, check_file, check_files, reason
 
 FORMAT, FORMAT_VERSION = "pendulum-population", 1
 LABELS = ("visible", "probability", "energy_given_image", "energy_edges", "energy_probability", "energy_moment")
@@ -59,14 +60,13 @@ def read_population(dataset: Dataset, images: bool = True) -> Columns:
             found = (file.attrs.get("format"), file.attrs.get("format_version"), file.attrs.get("split"))
             if found != (FORMAT, FORMAT_VERSION, "test"):
                 raise ValueError(f"format, version and split are {found}, expected {(FORMAT, FORMAT_VERSION, 'test')}")
-            there = {name: _column(file, name, *what) for name, what in _expected(dataset, entry).items()}
+            there = {name: column(file, name, *what) for name, what in _expected(dataset, entry).items()}
             columns = {name: np.asarray(there[name][()]) for name in there if images or name != "image"}
         _refuse_nonsense(columns, float(entry["left_out"]))
         if digest(columns) != entry["digest"]:
             raise ValueError(f"digest is {digest(columns)[:12]}…, expected {entry['digest'][:12]}… by the manifest")
-    except (OSError, KeyError, TypeError, RuntimeError, MemoryError, ValueError) as problem:
-        reason = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise ValueError(f"population {path} cannot be used: {reason}") from None
+    except UNREADABLE as problem:
+        raise ValueError(f"population {path} cannot be used: {reason(problem)}") from None
     return columns
 
 
@@ -98,19 +98,6 @@ def _expected(dataset: Dataset, entry: Mapping[str, Any]) -> dict[str, tuple[str
         "energy_probability": ("float64", (images, bins)),
         "energy_moment": ("float64", (images, bins)),
     }
-
-
-def _column(file: h5py.File, name: str, dtype: str, shape: tuple[int, ...]) -> h5py.Dataset:
-    """A dataset that this file holds itself. Raises ValueError where it does not, or as something else."""
-    link = file.get(name, getlink=True)
-    if link is None:
-        raise ValueError(f"there is no {name}")
-    column = file[name] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(column, h5py.Dataset) or column.is_virtual or column.external:
-        raise ValueError(f"{name} is a link or kept elsewhere, expected a dataset of this file")
-    if (str(column.dtype), column.shape) != (dtype, shape):
-        raise ValueError(f"{name} is {column.dtype} {column.shape}, expected {dtype} {shape}")
-    return column
 
 
 def _refuse_nonsense(columns: Columns, left_out: float) -> None:

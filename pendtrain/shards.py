@@ -2,17 +2,17 @@
 
 Reads format "pendulum-dataset" versions 1 and 2: a directory with `dataset.json` and shards. In an HDF5 shard
 every root dataset is a field, pendulums first; in a tar shard a pendulum is `<key>.image.npy` and
-`<key>.json`. The manifest's `fields` say what they mean. Version 2 may also hold every image that can occur; see
-population.py.
+`<key>.json`. `FIELDS` are those that are read. Version 2 may also hold every image that can occur; see population.py.
+Nothing in a shard is believed: what it holds has to have the shapes that follow from the manifest, and labels have to
+be numbers that energies and angles can be.
 """
 
 import hashlib
-import io
 import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +23,24 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = "pendulum-dataset"
-FORMAT_VERSIONS = (1, 2)
-LABELS = ("energy", "time", "angle", "visible", "energy_given_image", "index")
+from pendtrain import hdf5
+from pendtrain.manifest import read_manifest
+from pendtrain.tar import pictures
+
+UNREADABLE: tuple[type[Exception], ...] = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError)
+UNREADABLE += (MemoryError, ArithmeticError, zlib.error)
+"""Whatever the bytes of a damaged file lead h5py, NumPy, json and zlib to."""
+FIELDS = {
+    "image": ("uint8", "PTSS3"),
+    "energy": ("float64", "P"),
+    "time": ("float64", "PT"),
+    "angle": ("float64", "PT2"),
+    "visible": ("bool", "PT2"),
+    "energy_given_image": ("float64", "PT"),
+    "index": ("int64", "P"),
+}
+"""dtype and axes: P pendulums, T images of each, S pixels."""
+LABELS = tuple(name for name in FIELDS if name != "image")
 
 
 @dataclass(frozen=True)
@@ -60,34 +75,12 @@ class Dataset:
 def open_dataset(path: Path) -> Dataset:
     """The dataset at `path`: its directory, or the folder of its versions (the newest complete one).
 
-    Raises FileNotFoundError where nothing complete is there, ValueError where it is of another format.
+    Raises FileNotFoundError where nothing complete is there, ValueError where its manifest is none.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"no dataset directory {path}; `pendgen build` makes one")
     directory = path if (path / "dataset.json").is_file() else _newest(path)
-    manifest_path = directory / "dataset.json"
-    try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        found = (manifest["format"], manifest["format_version"])
-        known = found[0] == FORMAT and found[1] in FORMAT_VERSIONS
-        if known:
-            _look_through(manifest)
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{manifest_path} is not a dataset manifest: {problem!r}") from None
-    if not known:
-        raise ValueError(
-            f"{manifest_path} says format {found[0]} {found[1]}, expected {FORMAT} "
-            f"{' or '.join(map(str, FORMAT_VERSIONS))}; rebuild the dataset or update"
-        )
-    return Dataset(directory, manifest)
-
-
-def _look_through(manifest: Mapping[str, Any]) -> None:
-    """Touch what every manifest holds. Raises KeyError or TypeError where it is not there."""
-    _ = manifest["name"], manifest["splits"], manifest["digest"]["content"], manifest["image_size"]
-    _ = [(s["file"], s["split"], s["first"], s["records"], s["bytes"], s["sha256"]) for s in manifest["shards"]]
-    if manifest["format_version"] > 1 and manifest["population"] is not None:
-        _ = [manifest["population"][key] for key in ("file", "images", "bins", "left_out", "bytes", "sha256", "digest")]
+    return Dataset(directory, read_manifest(directory / "dataset.json"))
 
 
 def _newest(path: Path) -> Path:
@@ -104,15 +97,16 @@ def _newest(path: Path) -> Path:
     return max(versions)[1]
 
 
-def check_files(dataset: Dataset) -> None:
-    """Compare size and SHA-256 of every shard and of the population with the manifest.
+def check_files(dataset: Dataset, split: str = "") -> None:
+    """Compare size and SHA-256 of every shard (of a split) and of the population with the manifest.
 
     Raises FileNotFoundError or ValueError naming the first bad one.
     """
+    shards = dataset.shards(split) if split else dataset.manifest["shards"]
     with ThreadPoolExecutor() as pool:  # hashing is most of it, and lets go of the interpreter
-        for _ in pool.map(lambda shard: check_file(dataset, shard, "shard"), dataset.manifest["shards"]):
+        for _ in pool.map(lambda shard: check_file(dataset, shard, "shard"), shards):
             pass
-    if dataset.population is not None:
+    if dataset.population is not None and not split:
         check_file(dataset, dataset.population, "population")
 
 
@@ -131,32 +125,51 @@ def check_file(dataset: Dataset, entry: Mapping[str, Any], kind: str) -> Path:
 
 
 def read_split(dataset: Dataset, split: str, fields: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Whole columns of a split by field name, pendulums first, with the dtypes the manifest gives.
+    """Whole columns of a split by field name, pendulums first, as `FIELDS` describes them.
 
-    Raises ValueError where the split or a field is missing or of another dtype or length.
+    Raises ValueError where the split or a field is missing, of another dtype or shape, or no such label.
     """
     shards = split_shards(dataset, split)
-    whole: dict[str, NDArray[Any]] = {}
-    filled, total = 0, sum(shard["records"] for shard in shards)
+    whole = {name: np.empty(shape, dtype) for name, (dtype, shape) in expected(dataset, split, fields).items()}
     for shard in shards:
-        path = dataset.directory / plain(shard["file"])
+        path, first, records = dataset.directory / plain(shard["file"]), shard["first"], shard["records"]
         read = _read_tar if path.suffix == ".tar" else _read_hdf5
         with naming(path):
-            columns = read(path, fields, dataset.manifest["fields"])
-        for name, column in columns.items():
-            described = dataset.manifest["fields"][name]
-            expected = (described["dtype"], len(described["shape"]), shard["records"])
-            found = (str(column.dtype), column.ndim, len(column))
-            if found != expected:
-                raise ValueError(f"field {name} of shard {path} is (dtype, axes, records) {found}, expected {expected}")
-            if name not in whole:  # filled shard by shard: joining them in the end would hold everything twice
-                whole[name] = np.empty((total, *column.shape[1:]), column.dtype)
-            if column.shape[1:] != whole[name].shape[1:]:
-                shapes = f"{column.shape[1:]} a record, expected {whole[name].shape[1:]} as in the others"
-                raise ValueError(f"field {name} of shard {path} is {shapes}")
-            whole[name][filled : filled + len(column)] = column
-        filled += shard["records"]
+            # Filled shard by shard: joining them in the end would hold everything twice.
+            rows = {name: column[first : first + records] for name, column in whole.items()}
+            read(path, rows)
+            _refuse_nonsense(rows, first)
     return whole
+
+
+def expected(dataset: Dataset, split: str, fields: Iterable[str]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Dtype and shape of columns of a whole split, by the manifest."""
+    pendulums, images, size, *_ = image_shape(dataset, split)
+    lengths = {"P": pendulums, "T": images, "S": size}
+    axes = {name: FIELDS[name] for name in fields}
+    return {
+        name: (dtype, tuple(lengths.get(axis) or int(axis) for axis in shape)) for name, (dtype, shape) in axes.items()
+    }
+
+
+def _refuse_nonsense(columns: Mapping[str, NDArray[Any]], first: int) -> None:
+    """Raise ValueError where labels are none, or are those of other pendulums than from number `first` on."""
+    for name, column in columns.items():
+        if column.dtype.kind == "f" and not np.isfinite(column).all():
+            raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
+        if name.startswith("energy") and not (column.min() >= 0 and column.max() <= 1):
+            raise ValueError(f"{name} spans {column.min():g} to {column.max():g}, expected 0 to 1")
+        if name == "index" and not np.array_equal(column, np.arange(first, first + len(column))):
+            raise ValueError(f"pendulums are numbered {column[0]} to {column[-1]}, expected from {first}")
+
+
+def reason(problem: BaseException) -> str:
+    """What went wrong in reading a file, in one line: libraries say it in several, or not at all."""
+    if isinstance(problem, KeyError):
+        return f"it lacks {problem.args[0]!r:.80}"
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
 
 
 @contextmanager
@@ -164,8 +177,8 @@ def naming(path: Path) -> Iterator[None]:
     """Whatever goes wrong in reading a shard is a ValueError of one line that names it."""
     try:
         yield
-    except (OSError, KeyError, TypeError, ValueError, EOFError, RuntimeError, MemoryError, zlib.error) as problem:
-        raise ValueError(f"shard {path} cannot be read: {problem!r}") from None
+    except UNREADABLE as problem:
+        raise ValueError(f"shard {path} cannot be read: {reason(problem)}") from None
     except tarfile.TarError as problem:  # to whose arguments webdataset has added its file
         raise ValueError(f"shard {path} cannot be read: {str(problem.args[0]).partition(' @ ')[0]}") from None
 
@@ -186,33 +199,32 @@ def image_shape(dataset: Dataset, split: str) -> tuple[int, ...]:
     return (facts["pendulums"], facts["images"], size, size, 3)
 
 
-def _read_hdf5(path: Path, fields: tuple[str, ...], _: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def _read_hdf5(path: Path, rows: Mapping[str, NDArray[Any]]) -> None:
     with h5py.File(path, "r") as file:
-        return {name: np.asarray(dataset_of(file, name)[()]) for name in fields}
+        there = {name: hdf5.column(file, name, str(into.dtype), into.shape) for name, into in rows.items()}
+        for name, into in rows.items():
+            if into.size:
+                there[name].read_direct(into)
 
 
-def dataset_of(file: h5py.File, name: str) -> h5py.Dataset:
-    """A field of an HDF5 shard. Raises KeyError where it is not there."""
-    column = file.get(name)
-    if not isinstance(column, h5py.Dataset):
-        raise KeyError(f"no field {name}")
-    return column
-
-
-def _read_tar(path: Path, fields: tuple[str, ...], described: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def _read_tar(path: Path, rows: Mapping[str, NDArray[Any]]) -> None:
     """Hands webdataset an open file, never the name: one that began with `pipe:` it would run as a command."""
     from webdataset.tariterators import group_by_keys, tar_file_expander  # here, since it imports torch
 
-    rows: dict[str, list[Any]] = {name: [] for name in fields}
+    count = len(next(iter(rows.values())))
+    pictures(path, count, rows["image"].shape[1:] if "image" in rows else None)
     with open(path, "rb") as file:
-        for members in group_by_keys(tar_file_expander([{"url": path.name, "stream": file}])):
+        for row, members in enumerate(group_by_keys(tar_file_expander([{"url": path.name, "stream": file}]))):
             record = json.loads(members["json"])
-            if "image" in fields:
-                record["image"] = np.lib.format.read_array(io.BytesIO(members["image.npy"]), allow_pickle=False)
-            for name in fields:
-                rows[name].append(record[name])
-    kinds = {name: described[name]["dtype"] if name != "image" else None for name in fields}  # JSON knows no dtypes
-    return {name: np.array(values, kinds[name]) for name, values in rows.items()}
+            for name, into in rows.items():
+                if name == "image":
+                    start = len(members["image.npy"]) - into[row].nbytes
+                    into[row] = np.frombuffer(members["image.npy"], np.uint8, offset=start).reshape(into.shape[1:])
+                else:
+                    value = np.array(record[name], into.dtype)  # JSON knows no dtypes
+                    if value.shape != into.shape[1:]:
+                        raise ValueError(f"{name} of pendulum {row} has shape {value.shape}, expected {into.shape[1:]}")
+                    into[row] = value
 
 
 def plain(name: Any) -> str:

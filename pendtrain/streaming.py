@@ -8,7 +8,7 @@ open takes as many file handles as there are shards. With 16 shards a batch of 5
 """
 
 import math
-import tarfile
+import os
 import zlib
 from collections.abc import Iterator
 from io import FileIO
@@ -18,7 +18,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendtrain.shards import Dataset, dataset_of, image_shape, naming, plain, read_split, split_shards
+from pendtrain.hdf5 import column
+from pendtrain.shards import Dataset, image_shape, naming, plain, read_split, split_shards
+from pendtrain.tar import pictures as pictures_in_tar
 
 
 class DiskImages:
@@ -33,13 +35,12 @@ class DiskImages:
         shards = split_shards(dataset, split)
         self.paths = [dataset.directory / plain(shard["file"]) for shard in shards]
         self.first = np.array([shard["first"] for shard in shards])
+        self.stamps = [_stamp(path.stat()) for path in self.paths]
         places = []
         for path, shard in zip(self.paths, shards, strict=True):
             with naming(path):
-                find = _pictures_in_tar if path.suffix == ".tar" else _chunks_in_hdf5
-                places.append(np.array(find(path, self.shape[1:]), np.int64))
-                if len(places[-1]) != shard["records"]:
-                    raise ValueError(f"it holds {len(places[-1])} pendulums, expected {shard['records']}")
+                find = pictures_in_tar if path.suffix == ".tar" else _chunks_in_hdf5
+                places.append(np.array(find(path, shard["records"], self.shape[1:]), np.int64))
         self.places = np.concatenate(places)
 
     def __getitem__(self, where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.uint8]:
@@ -52,10 +53,17 @@ class DiskImages:
             path = self.paths[number]
             read = _read_pictures if path.suffix == ".tar" else _inflate_chunk
             with naming(path), open(path, "rb", buffering=0) as file:
+                if _stamp(os.fstat(file.fileno())) != self.stamps[number]:
+                    raise ValueError("it was changed or replaced while it was in use")
                 for row in np.flatnonzero(shard == number):
                     start, size = self.places[pendulum[row]].tolist()
-                    read(file, start, size, views[:, row], pictures[:, row])
+                    read(file, start, size, self.shape[1], views[:, row], pictures[:, row])
         return pictures.reshape(*image.shape, *self.shape[2:])
+
+
+def _stamp(held: os.stat_result) -> tuple[int, int, int]:
+    """What tells a file from one that takes its place or was written anew."""
+    return held.st_ino, held.st_size, held.st_mtime_ns
 
 
 def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | DiskImages:
@@ -63,10 +71,7 @@ def images_of(dataset: Dataset, split: str, cache: int) -> NDArray[np.uint8] | D
     shape = image_shape(dataset, split)
     if math.prod(shape) > cache:
         return DiskImages(dataset, split)
-    image: NDArray[np.uint8] = read_split(dataset, split, ("image",))["image"]
-    if image.shape != shape:
-        raise ValueError(f"images of {dataset.directory} have shape {image.shape}, expected {shape} by the manifest")
-    return image
+    return read_split(dataset, split, ("image",))["image"]
 
 
 def image_parts(dataset: Dataset, split: str, most: int = 2**22) -> Iterator[NDArray[np.uint8]]:
@@ -78,65 +83,46 @@ def image_parts(dataset: Dataset, split: str, most: int = 2**22) -> Iterator[NDA
     step = max(1, most // math.prod(shape))
     for shard in shards:
         path = dataset.directory / plain(shard["file"])
-        read, pendulums = _tar_parts if path.suffix == ".tar" else _hdf5_parts, 0
+        read = _tar_parts if path.suffix == ".tar" else _hdf5_parts
         with naming(path):
-            for part in read(path, shape, step):
-                pendulums += len(part)
+            for part in read(path, shard["records"], shape, step):
                 yield part.reshape(-1, *shape[1:])
-            if pendulums != shard["records"]:
-                raise ValueError(f"it holds {pendulums} pendulums, expected {shard['records']}")
 
 
-def _tar_parts(path: Path, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
-    places, views = _pictures_in_tar(path, shape), np.arange(shape[0])
+def _tar_parts(path: Path, records: int, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
+    places, views = pictures_in_tar(path, records, shape), np.arange(shape[0])
     with open(path, "rb", buffering=0) as file:
         for first in range(0, len(places), step):
             part = np.empty((len(places[first : first + step]), *shape), np.uint8)
             for (start, size), pictures in zip(places[first : first + step], part, strict=True):
-                _read_pictures(file, start, size, views, pictures)
+                _read_pictures(file, start, size, shape[0], views, pictures)
             yield part
 
 
-def _hdf5_parts(path: Path, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
+def _hdf5_parts(path: Path, records: int, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
     with h5py.File(path, "r") as file:
-        image = dataset_of(file, "image")
-        if (str(image.dtype), image.shape[1:]) != ("uint8", shape):
-            raise ValueError(f"image is {image.dtype} {image.shape[1:]}, expected uint8 {shape}")
-        for first in range(0, len(image), step):
+        image = column(file, "image", "uint8", (records, *shape))
+        for first in range(0, records, step):
             yield np.asarray(image[first : first + step])
 
 
-def _pictures_in_tar(path: Path, shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """First byte and number of bytes of the pixels (T, S, S, 3) of each pendulum."""
-    found = []
-    expected = ((1, 0), (shape, False, np.dtype(np.uint8)))
-    with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as members:
-        for member in members:
-            if member.name.partition(".")[2] == "image.npy":
-                file.seek(member.offset_data)
-                header = (np.lib.format.read_magic(file), np.lib.format.read_array_header_1_0(file))
-                if header != expected:
-                    raise ValueError(f"{member.name} is {header}, expected {expected}")
-                found.append((file.tell(), math.prod(shape)))
-    return found
-
-
-def _chunks_in_hdf5(path: Path, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+def _chunks_in_hdf5(path: Path, records: int, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """First byte and number of bytes of the chunk of each pendulum, its pictures (T, S, S, 3) under gzip."""
-    expected = ("uint8", shape, (1, *shape), "gzip", False, False, None)
+    expected = ((1, *shape), "gzip", False, False)
     with h5py.File(path, "r") as file:
-        image = dataset_of(file, "image")
-        filters = (image.compression, image.shuffle, image.fletcher32, image.scaleoffset)
-        found = (str(image.dtype), image.shape[1:], image.chunks, *filters)
+        image = column(file, "image", "uint8", (records, *shape))
+        found = (image.chunks, image.compression, image.shuffle, image.fletcher32)
         if found != expected:
-            raise ValueError(f"image is {found}, expected {expected}; a larger --cache reads it whole")
-        where = [image.id.get_chunk_info_by_coord((number, *[0] * len(shape))) for number in range(len(image))]
+            raise ValueError(f"image is stored as {found}, expected {expected}; a larger --cache reads it whole")
+        where = [image.id.get_chunk_info_by_coord((number, *[0] * len(shape))) for number in range(records)]
         if any(chunk.filter_mask for chunk in where):
             raise ValueError("a chunk is stored without gzip, expected all with it; a larger --cache reads it whole")
         return [(chunk.byte_offset, chunk.size) for chunk in where]
 
 
-def _read_pictures(file: FileIO, start: int, _: int, views: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+def _read_pictures(
+    file: FileIO, start: int, _size: int, _images: int, views: NDArray[np.int64], out: NDArray[np.uint8]
+) -> None:
     """Read some pictures of a pendulum, `views` (V,), into `out` (V, S, S, 3)."""
     for view, picture in zip(views, out, strict=True):
         file.seek(start + view * picture.nbytes)
@@ -144,8 +130,11 @@ def _read_pictures(file: FileIO, start: int, _: int, views: NDArray[np.int64], o
             raise EOFError(f"it ends before byte {start + (view + 1) * picture.nbytes}")
 
 
-def _inflate_chunk(file: FileIO, start: int, size: int, views: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Inflate a pendulum and put some of its pictures, `views` (V,), into `out` (V, S, S, 3)."""
+def _inflate_chunk(
+    file: FileIO, start: int, size: int, images: int, views: NDArray[np.int64], out: NDArray[np.uint8]
+) -> None:
+    """Inflate a pendulum of so many images and put some of them, `views` (V,), into `out` (V, S, S, 3)."""
     file.seek(start)
-    pictures = np.frombuffer(zlib.decompress(file.read(size)), np.uint8)
-    out[...] = pictures.reshape(-1, *out.shape[1:])[views]
+    most = images * math.prod(out.shape[1:])  # whatever it would inflate to
+    pictures = np.frombuffer(zlib.decompressobj().decompress(file.read(size), most), np.uint8)
+    out[...] = pictures.reshape(images, *out.shape[1:])[views]

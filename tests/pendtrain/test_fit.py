@@ -203,9 +203,9 @@ def test_dataset_must_be_whole(small: Path, tmp_path: Path, refused: Callable[..
     text = manifest.read_text()
     version = json.loads(text)["format_version"]
     manifest.write_text(text.replace(f'"format_version": {version}', '"format_version": 3'))
-    assert "pendulum-dataset 3, expected pendulum-dataset 1 or 2" in error(copy)
+    assert "'pendulum-dataset' 3, expected pendulum-dataset 1 or 2" in error(copy)
     manifest.write_text(text.replace('"train-00001-of-00004.h5"', '"../train-00001-of-00004.h5"'))
-    assert "expected a plain file name" in error(copy)
+    assert "expected a plain name" in error(copy)
     manifest.write_text("[]")
     assert "not a dataset manifest" in error(copy)
     manifest.unlink()
