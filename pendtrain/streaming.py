@@ -54,7 +54,7 @@ class DiskImages:
             read = _read_pictures if path.suffix == ".tar" else _inflate_chunk
             with naming(path), open(path, "rb", buffering=0) as file:
                 if _stamp(os.fstat(file.fileno())) != self.stamps[number]:
-                    raise ValueError("it was changed or replaced while it was in use")
+                    raise ValueError("it was changed or replaced while in use")
                 for row in np.flatnonzero(shard == number):
                     start, size = self.places[pendulum[row]].tolist()
                     read(file, start, size, self.shape[1], views[:, row], pictures[:, row])

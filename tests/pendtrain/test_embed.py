@@ -100,7 +100,7 @@ def test_parts_that_cannot_be_read(small: Path, tar: Path) -> None:
             ValueError, match=r"shard .*test-0.* cannot be read: .*(10 pendulums, expected 11|expected uint8 .11,)"
         ):
             list(image_parts(Dataset(path, {**dataset.manifest, "shards": shards}), "test"))
-        with pytest.raises(ValueError, match=r"shard .* cannot be read: .*\(6, 32, 32, 3\).* expected .*40"):
+        with pytest.raises(ValueError, match=r"shard .* cannot be read: .*6, 32, 32, 3.* expected .*40"):
             list(image_parts(Dataset(path, {**dataset.manifest, "image_size": 40}), "test"))
         with pytest.raises(ValueError, match="split is 'none', expected one of train, test"):
             list(image_parts(dataset, "none"))

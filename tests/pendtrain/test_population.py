@@ -247,8 +247,8 @@ def test_a_population_other_than_the_manifest_says(
     assert "expected a plain name" in error(repopulated(file="../population.h5"))
     assert "file is 7, expected string" in error(repopulated(file=7))
     assert "left_out is 0.5, expected 0 to 1e-06" in error(repopulated(left_out=0.5))
-    assert "left_out is nan" in error(repopulated(left_out=float("nan")))
-    assert "cannot be used: invalid literal" in error(repopulated(images="many"))
+    assert "it holds NaN, expected finite numbers" in error(repopulated(left_out=float("nan")))
+    assert "population.images is 'many', expected integer" in error(repopulated(images="many"))
     assert "there is no energy_moment" in error(repopulated({"energy_moment": None}))
     directory = repopulated()
     path = directory / "population.h5"

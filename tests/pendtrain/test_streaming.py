@@ -191,7 +191,7 @@ def test_a_shard_cut_short_is_refused(tar: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(tar, tmp_path / "tar"))
     (directory / FIRST).write_bytes((directory / FIRST).read_bytes()[:50_000])
     for cache in (0, 2**30):
-        with pytest.raises(ValueError, match=f"{FIRST} cannot be read: unexpected end of data$"):
+        with pytest.raises(ValueError, match=f"{FIRST} cannot be read: member .* claims 18560 bytes"):
             images_of(open_dataset(directory), "train", cache)
 
 
@@ -205,9 +205,7 @@ def test_a_shard_replaced_while_it_is_in_use_is_noticed(
     shard = next(directory.glob("train-00000*"))
     shard.rename(tmp_path / "before")
     shutil.copyfile(tmp_path / "before", shard)
-    with pytest.raises(
-        ValueError, match=f"{shard.name} cannot be read: it was changed or replaced while it was in use"
-    ):
+    with pytest.raises(ValueError, match=f"{shard.name} cannot be read: it was changed or replaced while in use"):
         images[np.array([9]), np.array([0])]
 
 
