@@ -254,7 +254,7 @@ def sweep(
     with _executor(scheduler) as executor:
         for number, (_, outcome, text) in enumerate(execute(planned, how, jobs, executor), start=1):
             click.echo(f"{number} of {waiting} {outcome}: {text}", err=outcome != "complete")
-            bad += outcome != "complete"
+            bad += outcome not in ("complete", "elsewhere")
     return 1 if bad else 0
 
 
@@ -296,27 +296,34 @@ def methods() -> None:
 
 @cli.command("list")
 @click.argument("root", type=PATH, default="runs")
-def list_runs(root: Path) -> None:
-    """List the runs below ROOT: status, whether it is alive, last loss, last score and the oracle's."""
+def list_runs(root: Path) -> int:
+    """List the runs below ROOT: status, whether it is alive, last loss, last score and the oracle's.
+
+    Exit code 1 where a run cannot be read.
+    """
     from pendtrain.runs import read_run
 
-    found = sorted(path.parent for path in root.rglob("run.json"))
+    bad, found = 0, sorted(path.parent for path in root.rglob("run.json"))
     if not found:
         raise FileNotFoundError(f"{root} holds no runs (no run.json)")
     for run in found:
         try:
-            facts = read_run(run) or {}
-        except ValueError as problem:
-            click.echo(f"unreadable {run}: {problem}")
-            continue
-        last = _last_row(run)
-        said = f"step {last['step']}, loss {float(last['loss']):.4f}" if last else "no step logged"
-        score = _last_row(run, "spearman")
-        if score:
-            said += f", Spearman {float(score['spearman']):.4f} (oracle {float(score['oracle_spearman']):.4f})"
-        said += f", {_pulse(facts)}" if facts["status"] == "running" and "heartbeat" in facts else ""
-        said += ", nothing learnt: outputs are constant" if facts.get("learning") == "constant" else ""
-        click.echo(f"{facts['status']:<9} {run}: {said}")
+            click.echo(_line(run, read_run(run) or {}))
+        except (ValueError, LookupError, TypeError, OSError) as problem:
+            click.echo(f"unreadable {run}: {problem}", err=True)
+            bad = 1
+    return bad
+
+
+def _line(run: Path, facts: dict[str, Any]) -> str:
+    """A run in one line."""
+    last, score = _last_row(run), _last_row(run, "spearman")
+    said = f"step {last['step']}, loss {float(last['loss']):.4f}" if last else "no step logged"
+    if score:
+        said += f", Spearman {float(score['spearman']):.4f} (oracle {float(score['oracle_spearman']):.4f})"
+    said += f", {_pulse(facts)}" if facts["status"] == "running" and "heartbeat" in facts else ""
+    said += ", nothing learnt: outputs are constant" if facts.get("learning") == "constant" else ""
+    return f"{facts['status']:<9} {run}: {said}"
 
 
 def _pulse(facts: dict[str, Any]) -> str:
@@ -342,8 +349,11 @@ def _last_row(run: Path, having: str = "step") -> dict[str, str] | None:
     path = run / "metrics.csv"
     if not path.is_file():
         return None
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get(having)]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row.get(having)]
+    except (ValueError, csv.Error) as problem:
+        raise ValueError(f"{path} cannot be read: {problem}") from None
     return rows[-1] if rows else None
 
 
@@ -366,7 +376,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("pendtrain: interrupted; the same command again goes on from the last checkpoint", err=True)
         code = 130
-    except (ValueError, OSError) as problem:
-        click.echo(f"pendtrain: {problem}", err=True)
+    except (ValueError, OSError, MemoryError) as problem:
+        click.echo(f"pendtrain: {str(problem) or 'out of memory'}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,14 +7,23 @@ makes of it exactly the gradient of one process on the joined batch.
 """
 
 import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
+from torch.distributed.rendezvous import rendezvous
+
+PATIENCE = 120.0
+"""Seconds in which all processes have to come."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,32 @@ class World:
             dist.barrier()
 
 
+def _met() -> tuple[Any, int, int]:
+    """The store that all processes have come to, this one's rank, and how many there are.
+
+    Raises ValueError where they do not come: such variables are also left behind by notebooks and schedulers. Signals
+    have their usual effect meanwhile, since torch waits without letting Python see them, and nothing can be lost yet.
+    """
+    size, place = os.environ["WORLD_SIZE"], f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+    alone = "start them all, as torchrun does, or unset WORLD_SIZE to train alone"
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        print(f"waiting at {place} for {size} processes (WORLD_SIZE); {alone}", file=sys.stderr)
+    try:
+        store, rank, count = next(rendezvous("env://", timeout=timedelta(seconds=PATIENCE)))
+    except (RuntimeError, ValueError) as problem:
+        reason = (str(problem).splitlines() or [type(problem).__name__])[0]
+        raise ValueError(
+            f"WORLD_SIZE is {size}, but its processes did not meet at {place}: {reason}; {alone}"
+        ) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    store.set_timeout(timedelta(minutes=30))  # torch's own, for everything that comes
+    return store, rank, count
+
+
 @contextmanager
 def world(device: torch.device) -> Iterator[World]:
     """The processes `torchrun` started, or this one alone."""
@@ -66,7 +101,8 @@ def world(device: torch.device) -> Iterator[World]:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    store, rank, size = _met()
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=size)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), local)
     finally:

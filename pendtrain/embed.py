@@ -79,12 +79,16 @@ def embed_run(
             f"expected {held['dataset']['image_size']} as in training"
         )
     paths = {each: embedding_file.path_of(run, dataset, each, layer) for each in splits_to_embed(dataset, split)}
+    for path in paths.values():
+        other = embedding_file.digest_of(path)
+        if other not in (None, dataset.digest) and not force:
+            raise ValueError(f"{path} is of other data of that name, of digest {other[:12]}…; --force replaces it")
     wanted = [each for each, path in paths.items() if force or not embedding_file.is_there(path, dataset, each)]
     if wanted:
         check_dataset(dataset)
         place = choose_device(device)
         encoder = create(recipe.dim, recipe.seed, kind=recipe.encoder)
-        encoder.load(load_weights(run / "encoder.safetensors"))
+        _load(encoder, run / "encoder.safetensors")
         held = _with_settings(held, dataset)
         for each in wanted:
             write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place, layer)
@@ -157,6 +161,16 @@ def write_embeddings(
     attributes = embedding_file.data_attributes(dataset, split) | embedding_file.train_attributes(held, recipe, layer)
     path = embedding_file.path_of(run, dataset, split, layer)
     embedding_file.write(path, {"embedding": embedding, **columns}, attributes)
+
+
+def _load(encoder: Encoder, path: Path) -> None:
+    """Raises ValueError where the weights in a file are damaged, or another encoder's."""
+    weights = load_weights(path)
+    try:
+        encoder.load(weights)
+    except (RuntimeError, LookupError, TypeError, ValueError) as problem:
+        reason = " ".join(line.strip() for line in str(problem).splitlines()[:2])
+        raise ValueError(f"{path} does not fit the encoder of its recipe: {reason:.160}") from None
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -103,6 +103,16 @@ def is_there(path: Path, dataset: Dataset, split: str) -> bool:
         return False
 
 
+def digest_of(path: Path) -> str | None:
+    """Digest of the data that a file says it embeds; None where there is no such file, or nothing to be read in it."""
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.attrs.get("data_digest")
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
+
+
 def examples(energy: Float, time: Float) -> tuple[NDArray[np.int64], Float]:
     """Which images of a split, counted through, are its examples, and their energies: int64 (K,), float64 (K,).
 

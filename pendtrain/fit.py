@@ -3,10 +3,9 @@
 import math
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,12 @@ from pendtrain.optimiser import create, set_rate
 from pendtrain.parts import Distinct
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe, learning_rate
-from pendtrain.run import alone, facts, go_on, held_run, now
+from pendtrain.run import Interrupted, alone, facts, go_on, held_run, now, obeyed
 from pendtrain.shards import Dataset, image_shape, open_dataset, read_split
 from pendtrain.streaming import image_parts, images_of
 from pendtrain.watch import MOST_IMAGES, Scores, Watch
 
 HEARTBEAT = 20.0  # seconds
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
 class TrainingFailed(Exception):
@@ -78,6 +76,13 @@ class State:
     device: torch.device
     facts: dict[str, Any]
     signalled: list[int] = field(default_factory=list)
+    patient: bool = False
+    """A signal waits for the end of the step; else it is obeyed at once."""
+    keep: Callable[[], None] | None = None
+    """Saves the state after the last step, should embedding be interrupted."""
+    seconds: float = 0.0
+    """Of training, in the legs before this one."""
+    begun: bool = False
     scores: Scores | None = None
     """Those of the last look at the encoder."""
     population: NDArray[np.float32] | None = None
@@ -97,7 +102,14 @@ class State:
     def write(self, status: str, **more: Any) -> None:
         """Set the run's status on disk."""
         if self.leads:
+            self.begun = True
             runs.write_run(self.run, {**self.facts, "status": status, **more})
+
+    def fail(self, reason: str) -> None:
+        """Say that the run failed, if it had begun and the disk still takes that."""
+        with suppress(OSError):
+            if self.begun:
+                self.write("failed", reason=reason)
 
     def beat(self) -> None:
         """Say in run.json, now and then, that the run is alive."""
@@ -130,16 +142,39 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
                 return run, False
             check_dataset(dataset)
             state = State(run, recipe, dataset, settings, here, device, facts(recipe, dataset, device, precision, here))
-            go_on(run, held, state.facts, state.leads)
-            try:
+            state.seconds = go_on(run, held, state.facts, state.leads)
+            with obeyed(state), _ending_well(state):
                 encoder = _optimum(state) if recipe.encoder == "optimum" else _train(state, precision)
-            except ObjectiveFailed as problem:
-                state.write("failed", reason=str(problem))
-                raise TrainingFailed(f"{run} failed: {problem}") from problem
-            if here.rank == 0:
-                _save(state, encoder)
-            here.wait()
+                if here.rank == 0:
+                    _save(state, encoder)
+                here.wait()
     return run, True
+
+
+@contextmanager
+def _ending_well(state: State) -> Iterator[None]:
+    """However training ends, `run.json` says so: no run is left that claims to be running."""
+    try:
+        yield
+    except TrainingFailed:
+        raise
+    except Interrupted as problem:
+        if state.keep and state.leads:
+            state.keep()
+        if state.begun:
+            state.write("stopped")
+        raise Stopped(problem.number, f"{problem}; the same command goes on from the last checkpoint") from None
+    except Stopped:
+        raise
+    except Exception as problem:
+        reason = (str(problem).splitlines() or [type(problem).__name__])[0]
+        if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in reason:
+            reason = f"out of memory; try a smaller --batch than {state.recipe.batch}, or a smaller --cache"
+            problem = ObjectiveFailed(reason)
+        state.fail(reason)
+        if isinstance(problem, ObjectiveFailed):
+            raise TrainingFailed(f"{state.run} failed: {reason}") from problem
+        raise
 
 
 def _complete(held: dict[str, Any] | None) -> bool:
@@ -166,7 +201,8 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     parallel = here.wrap(learner, device)
     began, first_step, saved = time.monotonic(), step, time.monotonic()
     parallel.train()
-    with _signals_noted(state), _metrics(state, step, total, watch.oracle) as log:
+    state.patient = True
+    with _metrics(state, step, total, watch.oracle) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
             for first, second, energy, extra in loader:
@@ -198,15 +234,22 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                     speed = shown * (step - first_step) / elapsed
                     row = (step, (step - 1) // steps, loss.item(), rate, norm.item(), round(speed, 1), shown * step)
                     log(row, elapsed, state.scores if looking else None)
+                    state.facts["train_seconds"] = round(state.seconds + elapsed, 2)
                     state.beat()
-                if (due or stopping) and state.leads:
-                    checkpoint.save(state.run / "checkpoint.pt", learner, optimiser, step, state.identity)
+                if due or stopping:
+                    if state.leads:
+                        checkpoint.save(state.run / "checkpoint.pt", learner, optimiser, step, state.identity)
                     saved = time.monotonic()
                 if stopping:
                     _stop(state, step, total)
+    path = state.run / "checkpoint.pt"
+    state.keep = lambda: checkpoint.save(path, learner, optimiser, step, state.identity)
+    state.patient = False
+    if state.signalled:
+        raise Interrupted(state.signalled[0], f"{signal.Signals(state.signalled[0]).name} after the last step")
     seconds = time.monotonic() - began
     seen = shown * (total - first_step)
-    state.facts |= {"train_seconds": round(seconds, 2), "resumed_at_step": first_step}
+    state.facts |= {"train_seconds": round(state.seconds + seconds, 2), "resumed_at_step": first_step}
     state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
     if state.scores is None and state.leads:  # killed between its last step and its end
         state.scores = watch(learner.result, device)
@@ -264,7 +307,7 @@ def _metrics(state: State, step: int, total: int, oracle: Scores) -> Metrics:
 def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
     if not (math.isfinite(loss) and math.isfinite(norm)):
         reason = f"method {state.recipe.method} diverged: loss {loss}, gradient norm {norm} at step {step}"
-        state.write("failed", reason=reason)
+        state.fail(reason)
         raise TrainingFailed(f"{state.run} failed: {reason}")
 
 
@@ -288,17 +331,3 @@ def _save(state: State, encoder: Encoder) -> None:
     (state.run / "checkpoint.pt").unlink(missing_ok=True)
     if state.facts.get("learning") == "constant":
         print(f"{state.run}: nothing learnt: outputs are constant", file=sys.stderr)
-
-
-@contextmanager
-def _signals_noted(state: State) -> Iterator[None]:
-    """Note signals for the end of the step instead of dying in the middle of one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, lambda n, _: state.signalled.append(n)) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

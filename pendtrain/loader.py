@@ -4,6 +4,7 @@ The order depends on (seed, epoch) alone: `plan` draws a whole epoch at once, so
 workers nor processes nor the container of the shards can change it.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -153,6 +154,13 @@ class Epoch(Sampler[list[NDArray[np.int64]]]):
         return rows[first : first + part]
 
 
+def _leave_signals_to_the_leader(_: int) -> None:
+    """A signal to the whole group must not take the loader away while the training process saves its state."""
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def _as_it_is(batch: Any) -> Any:
     """`Pairs` collates by itself."""
     return batch
@@ -196,6 +204,7 @@ def pair_loader(
         num_workers=workers,
         collate_fn=_as_it_is,
         persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals_to_the_leader,
         generator=torch.Generator(),  # else each start of an epoch would draw from the one that checkpoints keep
     )
     return loader, sampler

@@ -101,6 +101,7 @@ def told(problem: ValidationError) -> str:
     if problem.validator == "required":
         return f"{place} lacks {problem.message.split(chr(39))[1]}"
     expected: dict[str, Callable[[Any], str]] = {
+        "enum": lambda values: f"expected {' or '.join(map(str, values))}",
         "type": lambda kind: f"expected {kind if isinstance(kind, str) else ' or '.join(kind)}",
         "minimum": lambda bound: f"expected {bound} or more",
         "maximum": lambda bound: f"expected {bound} at most",

@@ -110,10 +110,10 @@ class Recipe:
             ("protocol", self.protocol in PROTOCOLS, " or ".join(PROTOCOLS)),
             ("encoder", self.encoder in ENCODERS, ", ".join(ENCODERS)),
             ("optimiser", self.optimiser in OPTIMISERS, ", ".join(OPTIMISERS)),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "above 0"),
+            ("learning_rate", 0 < self.learning_rate < 1e6, "above 0, below 1e6"),
             ("warmup_epochs", 0 <= self.warmup_epochs <= 10**6, "0 or more"),
             ("momentum", 0 <= self.momentum < 1, "0 to below 1"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("weight_decay", 0 <= self.weight_decay < 1e6, "0 to below 1e6"),
             ("clip_norm", self.clip_norm > 0, "above 0"),
             ("averaging", 0 <= self.averaging < 1, "0 to below 1"),
         )

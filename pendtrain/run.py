@@ -1,13 +1,15 @@
 """The run directory while a run lives: one process at a time, and what is written down of how it is computed."""
 
 import platform
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from filelock import FileLock, Timeout
@@ -19,20 +21,63 @@ from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
 
 # What may differ when a run goes on, but then its numbers may differ in the last bits.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 _BITWISE = ("device", "precision", "threads", "world", "packages")
+
+
+class Elsewhere(ValueError):
+    """Another process is training the run."""
+
+
+class Interrupted(Exception):
+    """A signal asked to end, at a moment where nothing had to be finished first."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class Signalled(Protocol):
+    """Whoever is asked to stop."""
+
+    signalled: list[int]
+    patient: bool
+
+
+@contextmanager
+def obeyed(state: Signalled) -> Iterator[None]:
+    """Note signals in `state.signalled`; raise Interrupted at once where `state` is not `patient`, for the first.
+
+    In the main thread alone, which is the one that Python hands signals to.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _: object) -> None:
+        state.signalled.append(number)
+        if not state.patient and len(state.signalled) == 1:
+            raise Interrupted(number, signal.Signals(number).name)
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
     """Hold the run directory against every other training, and take it away again if nothing comes into it.
 
-    Raises ValueError where another process has it.
+    Raises Elsewhere where another process has it.
     """
     lock = FileLock(run / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(f"another process is training {run}; wait for it, or choose another --seed or --out") from None
+        raise Elsewhere(f"another process is training {run}; wait for it, or choose another --seed or --out") from None
     try:
         for stray in run.glob(".*.tmp"):  # of a process that was killed while it wrote
             stray.unlink(missing_ok=True)
@@ -78,10 +123,14 @@ def facts(
     }
 
 
-def go_on(run: Path, held: Mapping[str, Any] | None, new: dict[str, Any], leads: bool) -> None:
-    """Where the run `held` goes on from a checkpoint, note in `new` what is computed otherwise now, and say so."""
+def go_on(run: Path, held: Mapping[str, Any] | None, new: dict[str, Any], leads: bool) -> float:
+    """Where the run `held` goes on from a checkpoint, note in `new` what is computed otherwise now, and say so.
+
+    Returns the seconds that it was trained before.
+    """
     if held is None or not (run / "checkpoint.pt").exists():
-        return
+        return 0.0
+    new["began"] = held.get("began", new["began"])
     before, environment = held.get("environment", {}), new["environment"]
     changed = [key for key in _BITWISE if before and before.get(key) != environment.get(key)]
     mixed = sorted({*before.get("mixed", ()), *changed})
@@ -90,6 +139,7 @@ def go_on(run: Path, held: Mapping[str, Any] | None, new: dict[str, Any], leads:
     if changed and leads:
         said = ", ".join(f"{key} was {before.get(key)}, is {environment.get(key)}" for key in changed)
         print(f"going on elsewhere ({said}): the last bits may differ from an uninterrupted run", file=sys.stderr)
+    return float(held.get("train_seconds") or 0.0)
 
 
 def now() -> str:

@@ -10,6 +10,8 @@
                               optimum their images, uint8 (U, S, S, 3), and vectors, float32 (U, dim)
         embeddings/           <dataset name>-<split>.h5; see embedding_file.py
 
+`began` is when the run first began, `train_seconds` how long all its legs trained, up to the last sign of life; the
+other facts are those of the last leg.
 `status` is `running`, `stopped` (by a signal), `complete` or `failed` (then `reason` says why).
 `run.json` says `complete` only when everything else stands. A directory without it is not a run. While it is
 `running`, `heartbeat` is the time, in UTC, of a moment not long ago; of a complete one `learning` says `ok`,
@@ -35,6 +37,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from pendtrain.manifest import told
 from pendtrain.recipe import Recipe, differences
 from pendtrain.shards import Dataset
 
@@ -48,6 +54,31 @@ _SETTINGS = (
     *("image_size", "bob_size", "time_gap", "antialias", "energy_range", "content_version"),
 )
 _OF_SPLIT = ("time_range", "pendulums", "images")
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["status", "recipe", "dataset"],
+    "properties": {
+        "status": {"enum": ["running", "stopped", "complete", "failed"]},
+        "recipe": {"type": "object"},
+        "dataset": {
+            "type": "object",
+            "required": ["digest", "directory", "image_size"],
+            "properties": {
+                "digest": {"type": "string"},
+                "directory": {"type": "string"},
+                "image_size": {"type": "integer"},
+            },
+        },
+        "environment": {"type": "object", "properties": {"mixed": {"type": "array", "items": {"type": "string"}}}},
+        "began": {"type": "string"},
+        "heartbeat": {"type": "string"},
+        "train_seconds": {"type": ["number", "null"]},
+        "images_per_second": {"type": ["number", "null"]},
+    },
+}
+"""Of `run.json` (JSON Schema, draft 2020-12), which may come from anybody; more may be there."""
 
 
 def directory(out: Path, dataset_name: str, recipe: Recipe) -> Path:
@@ -90,14 +121,16 @@ def read_run(run: Path) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = (content["format"], content["format_version"])
-        _ = content["status"], content["recipe"]
-        _ = [content["dataset"][key] for key in ("digest", "directory", "image_size")]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{path} is not a run description: {problem!r}") from None
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"{path} is not a run description: {problem}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a run description: it holds no object, {content!r:.60}")
+    found = (content.get("format"), content.get("format_version"))
     if found not in [(FORMAT, version) for version in range(1, FORMAT_VERSION + 1)]:
         raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} 1 to {FORMAT_VERSION}; update")
-    return dict(content)
+    if wrong := best_match(Draft202012Validator(SCHEMA).iter_errors(content)):
+        raise ValueError(f"{path}: {told(wrong)}")
+    return content
 
 
 def recipe_of(run: Path, held: Mapping[str, Any]) -> Recipe:

@@ -7,8 +7,20 @@ replicate is then a fresh draw of everything, and the unit that statistics count
 
 import json
 import multiprocessing
+import os
+import queue
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product, zip_longest
 from pathlib import Path
@@ -40,10 +52,11 @@ class Planned:
     images: int
 
     def execute(self, settings: dict[str, Any], threads: int) -> tuple[str, str]:
-        """Train; returns the outcome (`complete`, `failed`, `stopped`, `refused`) and what to say of it."""
+        """Train; returns the outcome (`complete`, `failed`, `stopped`, `refused`, `elsewhere`), and what to say."""
         import torch
 
         from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
+        from pendtrain.run import Elsewhere
 
         if threads:
             torch.set_num_threads(threads)
@@ -53,6 +66,8 @@ class Planned:
             return "failed", str(problem)
         except Stopped as problem:
             return "stopped", str(problem)
+        except Elsewhere as problem:
+            return "elsewhere", str(problem)
         except (ValueError, OSError) as problem:
             return "refused", str(problem)
         return "complete", str(self.run)
@@ -72,7 +87,8 @@ def plan(
     `paths` are passed over. Settings that only some methods have go to those alone. Raises ValueError where
     nothing is left, a dataset or setting is refused, or two paths come to the same run or the same replicate.
     """
-    folders = [path for path in paths if path.is_dir() or not path.exists()]
+    there = {path.resolve(): path for path in reversed(paths) if path.is_dir() or not path.exists()}
+    folders = list(reversed(there.values()))
     if not folders:
         raise ValueError(f"no dataset directory among {', '.join(map(str, paths))}")
     if seeds is not None and seeds < 1:
@@ -116,9 +132,11 @@ def _condition(manifest: Mapping[str, Any]) -> str:
 
 def _planned(path: Path, dataset: Dataset, recipe: Recipe, out: Path) -> Planned:
     run = runs.directory(out, dataset.name, recipe)
-    held = runs.read_run(run)
-    state = _STATES.get(held["status"], "new") if held else "new"
-    if held and runs.differing(run, held, recipe, dataset):
+    try:
+        held = runs.read_run(run)
+        other = held is not None and bool(runs.differing(run, held, recipe, dataset))
+        state = "refused" if other else _STATES.get(held["status"], "new") if held else "new"
+    except ValueError:  # what is there is damaged
         state = "refused"  # by `fit`, which says why
     images = 2 * recipe.batch * recipe.epochs * (image_shape(dataset, "train")[0] // recipe.batch)
     images = images if recipe.encoder == "resnet18" else 0  # the others take seconds
@@ -143,22 +161,88 @@ def estimated_seconds(planned: Sequence[Planned], jobs: int) -> tuple[float, str
     return seconds / max(1, jobs if speeds else 1), f"{speed:.0f} images/s, {basis}"
 
 
+class Lane:
+    """A process that trains one run after another, and is replaced where it dies."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self.stopping = stopping
+        self.pool: ProcessPoolExecutor | None = None
+        self.process = 0
+
+    def train(self, work: Callable[..., tuple[str, str]], entry: Planned, *how: Any) -> tuple[str, str]:
+        """What `work` returns of an entry; a process that dies takes only this run along."""
+        try:
+            if self.pool is None:
+                self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+                self.process = self.pool.submit(os.getpid).result()
+            if self.stopping.is_set():
+                return "stopped", f"{entry.run}: not begun"
+            return self.pool.submit(work, entry, *how).result()
+        except BrokenExecutor:
+            self.pool = None
+            return "failed", f"{entry.run}: its process died: killed, or out of memory"
+
+    def stop(self) -> None:
+        """Ask the run to save its state and end."""
+        if self.pool is not None and self.process:
+            with suppress(ProcessLookupError):
+                os.kill(self.process, signal.SIGTERM)
+
+    def close(self) -> None:
+        """End the process once it has nothing to do."""
+        if self.pool is not None:
+            self.pool.shutdown()
+
+
+class Lanes(Executor):
+    """So many lanes behind the interface of `concurrent.futures`; nothing is begun before a lane is free."""
+
+    def __init__(self, jobs: int) -> None:
+        self.stopping = threading.Event()
+        self.lanes = [Lane(self.stopping) for _ in range(jobs)]
+        self.free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+        for lane in self.lanes:
+            self.free.put(lane)
+        self.threads = ThreadPoolExecutor(jobs)
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+        """Have a lane do `work`, the execution of a planned run."""
+
+        def run() -> tuple[str, str]:
+            lane = self.free.get()
+            try:
+                return lane.train(work, *arguments)
+            finally:
+                self.free.put(lane)
+
+        return self.threads.submit(run)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Begin nothing more and, with `cancel_futures`, ask what runs to save its state; then wait for it."""
+        if cancel_futures:
+            self.stopping.set()
+            for lane in self.lanes:
+                lane.stop()
+        self.threads.shutdown(wait, cancel_futures=cancel_futures)
+        for lane in self.lanes:
+            lane.close()
+
+
 def execute(
     planned: Sequence[Planned], settings: dict[str, Any], jobs: int, executor: Callable[[], Executor] | None = None
 ) -> Iterator[tuple[Planned, str, str]]:
     """Run what is not complete; yields each run with its outcome as it ends. One failing does not stop others.
 
-    `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot.
+    `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot. Where the caller is
+    interrupted, nothing more begins, and what runs saves its state.
     """
     from pendtrain.device import cores  # torch takes seconds to import, and a dry run wants none of it
 
     waiting = [entry for entry in planned if entry.state != "complete"]
     threads = 0 if executor else max(1, cores() // jobs)
-    context = multiprocessing.get_context("spawn")
-    make = executor or (lambda: ProcessPoolExecutor(jobs, context))
     if not waiting:
         return
-    with make() as pool:
+    with (executor or (lambda: Lanes(jobs)))() as pool:
         pending = {pool.submit(Planned.execute, entry, settings, threads): entry for entry in waiting}
         try:
             for future in as_completed(pending):

@@ -1,0 +1,155 @@
+"""Asked to stop at any moment, a run is saved and says so, nothing new begins, and nobody is left behind."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pendtrain import distributed
+from pendtrain import fit as fitting
+from pendtrain.fit import Settings, Stopped, fit
+from pendtrain.recipe import Recipe
+
+RECIPE = Recipe(epochs=2, batch=10)
+QUIET = Settings(quiet=True)
+Outcome = tuple[int, str, str]
+
+
+def status(out: Path) -> str:
+    (path,) = out.rglob("run.json")
+    return str(json.loads(path.read_text())["status"])
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
+    """Send this process a signal when `fit` comes to the function of that name."""
+    whole = getattr(fitting, name)
+
+    def asked(*arguments: object, **how: object) -> object:
+        monkeypatch.setattr(fitting, name, whole)
+        os.kill(os.getpid(), number)
+        return whole(*arguments, **how)
+
+    monkeypatch.setattr(fitting, name, asked)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_before_the_first_step_nothing_is_left(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    interrupting(monkeypatch, "images_of", number)
+    with pytest.raises(Stopped, match=number.name) as stop:
+        fit(small, RECIPE, tmp_path, QUIET)
+    assert stop.value.number == number
+    assert list(tmp_path.rglob("run.json")) == []
+
+
+def test_after_the_last_step_no_step_is_lost(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = fit(small, RECIPE, tmp_path / "whole", QUIET)
+    out = tmp_path / "stopped"
+    interrupting(monkeypatch, "write_embeddings", signal.SIGTERM)
+    with pytest.raises(Stopped, match="SIGTERM"):
+        fit(small, RECIPE, out, QUIET)
+    assert status(out) == "stopped"
+    first = json.loads(next(out.rglob("run.json")).read_text())
+    run, trained = fit(small, RECIPE, out, QUIET)
+    held = json.loads((run / "run.json").read_text())
+    assert (trained, held["status"], held["resumed_at_step"]) == (True, "complete", 8)
+    assert held["began"] == first["began"]
+    assert held["train_seconds"] >= first["train_seconds"] > 0
+    one, other = (hashlib.sha256((each / "encoder.safetensors").read_bytes()).digest() for each in (whole, run))
+    assert one == other
+
+
+def processes(group: int) -> list[str]:
+    """Command lines of the processes of a group that are not dead."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+            line = (path.parent / "cmdline").read_text()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(line)
+    return found
+
+
+def ended(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
+    """Exit code and stderr, within so many seconds, and nobody of its group is left."""
+    _, error = process.communicate(timeout=seconds)
+    deadline = time.monotonic() + 5
+    while processes(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes(process.pid) == []
+    return process.returncode, error
+
+
+def started(*options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pendtrain", *map(str, options)]
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 180
+    while not condition() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert condition()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+
+
+@needs_proc
+def test_a_signal_to_the_group_leaves_loader_workers_until_the_state_is_saved(small: Path, tmp_path: Path) -> None:
+    how = ("--epochs", 500, "--batch", 10, "--out", tmp_path, "--quiet", "--workers", 2, "--cache", 0)
+    process = started("fit", "--shards", small, *how)
+    wait_for(lambda: list(tmp_path.rglob("metrics.csv")), process)
+    os.killpg(process.pid, signal.SIGTERM)
+    code, error = ended(process, 60)
+    assert code == 128 + signal.SIGTERM
+    assert "SIGTERM at step" in error
+    assert len(error.splitlines()) == 1
+    assert status(tmp_path) == "stopped"
+    assert len(list(tmp_path.rglob("checkpoint.pt"))) == 1
+
+
+@needs_proc
+def test_a_sweep_told_to_stop_saves_what_runs_and_begins_nothing(small: Path, tmp_path: Path) -> None:
+    how = ("--epochs", 500, "--batch", 10, "--out", tmp_path, "--quiet", "--seeds", 3, "--jobs", 2)
+    process = started("sweep", small, *how)
+    wait_for(lambda: len(list(tmp_path.rglob("metrics.csv"))) == 2, process)
+    process.send_signal(signal.SIGTERM)
+    code, _ = ended(process, 60)
+    assert code == 128 + signal.SIGTERM
+    runs = [json.loads(path.read_text()) for path in tmp_path.rglob("run.json")]
+    assert [held["status"] for held in runs] == ["stopped", "stopped"]
+
+
+def test_processes_that_never_come_are_waited_for_with_a_limit(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Outcome]
+) -> None:
+    """WORLD_SIZE may be left over from a notebook or a scheduler."""
+    for name, value in {"WORLD_SIZE": "4", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setattr(distributed, "PATIENCE", 2.0)
+    began = time.monotonic()
+    code, _, error = command("pendtrain", "fit", "--shards", small, "--batch", 8, "--out", tmp_path, "--quiet")
+    assert code == 2
+    waiting, refused = error.splitlines()
+    assert waiting == (
+        "waiting at 127.0.0.1:0 for 4 processes (WORLD_SIZE); start them all, as torchrun does, "
+        "or unset WORLD_SIZE to train alone"
+    )
+    assert refused.startswith("pendtrain: WORLD_SIZE is 4, but its processes did not meet at 127.0.0.1:0: ")
+    assert time.monotonic() - began < 60
+    assert not list(tmp_path.iterdir())
