@@ -1,6 +1,7 @@
 """The command line of pendtrain: parses, calls one function, reports."""
 
 import csv
+import io
 import json
 import signal
 import sys
@@ -366,7 +367,11 @@ def main() -> None:
     def terminate(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
+        signal.signal(number, terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="pendtrain", standalone_mode=False)
     except click.ClickException as problem:

@@ -123,13 +123,18 @@ def test_a_signal_to_the_group_leaves_loader_workers_until_the_state_is_saved(sm
 
 
 @needs_proc
-def test_a_sweep_told_to_stop_saves_what_runs_and_begins_nothing(small: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGUSR1] if os.environ.get("LAB_TORTURE") else [signal.SIGTERM]
+)
+def test_a_sweep_told_to_stop_saves_what_runs_and_begins_nothing(
+    small: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     how = ("--epochs", 500, "--batch", 10, "--out", tmp_path, "--quiet", "--seeds", 3, "--jobs", 2)
     process = started("sweep", small, *how)
     wait_for(lambda: len(list(tmp_path.rglob("metrics.csv"))) == 2, process)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     code, _ = ended(process, 60)
-    assert code == 128 + signal.SIGTERM
+    assert code == 128 + number
     runs = [json.loads(path.read_text()) for path in tmp_path.rglob("run.json")]
     assert [held["status"] for held in runs] == ["stopped", "stopped"]
 
@@ -153,3 +158,25 @@ def test_processes_that_never_come_are_waited_for_with_a_limit(
     assert refused.startswith("pendtrain: WORLD_SIZE is 4, but its processes did not meet at 127.0.0.1:0: ")
     assert time.monotonic() - began < 60
     assert not list(tmp_path.iterdir())
+
+
+def test_a_letter_that_the_output_lacks_is_no_reason_to_fail() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "pendtrain", "fit", "--help"]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u03c4 of InfoNCE" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_every_command_obeys_with_the_signals_code(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Outcome], number: signal.Signals
+) -> None:
+    """SIGUSR1's own effect would end a sweep's parent alone, and leave its processes training."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1)}
+    monkeypatch.setattr("pendtrain.runs.read_run", lambda _: os.kill(os.getpid(), number))
+    try:
+        assert command("pendtrain", "list", small_run)[0] == 128 + number
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
