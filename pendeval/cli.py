@@ -1,5 +1,6 @@
 """The command line of pendeval: parses, calls one function, reports."""
 
+import io
 import json
 import os
 import signal
@@ -161,6 +162,12 @@ def _measures(row: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def plain(problem: Exception) -> str:
+    """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
+    text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def main() -> None:
     """Entry point: errors become one line on stderr and the documented exit codes.
 
@@ -170,7 +177,11 @@ def main() -> None:
     def terminate(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
+        signal.signal(number, terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="pendeval", standalone_mode=False)
     except click.ClickException as problem:
@@ -180,7 +191,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("pendeval: interrupted", err=True)
         code = 130
-    except (ValueError, OSError) as problem:
-        click.echo(f"pendeval: {problem}", err=True)
+    except (ValueError, OSError, MemoryError) as problem:
+        click.echo(f"pendeval: {plain(problem)}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,5 +1,6 @@
 """The command line of pendgen: parses, calls one function, reports."""
 
+import io
 import json
 import signal
 import sys
@@ -262,6 +263,12 @@ def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bo
     click.echo(f"wrote {out}")
 
 
+def plain(problem: Exception) -> str:
+    """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
+    text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def main() -> None:
     """Entry point: errors become one line on stderr and the documented exit codes.
 
@@ -271,7 +278,11 @@ def main() -> None:
     def terminate(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, terminate)
+    for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
+        signal.signal(number, terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="pendgen", standalone_mode=False)
     except click.ClickException as problem:
@@ -281,7 +292,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("pendgen: interrupted; the same command again picks up where it stopped", err=True)
         code = 130
-    except (ValueError, OSError) as problem:
-        click.echo(f"pendgen: {problem}", err=True)
+    except (ValueError, OSError, MemoryError) as problem:
+        click.echo(f"pendgen: {plain(problem)}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

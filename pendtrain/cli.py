@@ -311,7 +311,7 @@ def list_runs(root: Path) -> int:
         try:
             click.echo(_line(run, read_run(run) or {}))
         except (ValueError, LookupError, TypeError, OSError) as problem:
-            click.echo(f"unreadable {run}: {problem}", err=True)
+            click.echo(f"unreadable {run}: {plain(problem)}", err=True)
             bad = 1
     return bad
 
@@ -358,6 +358,12 @@ def _last_row(run: Path, having: str = "step") -> dict[str, str] | None:
     return rows[-1] if rows else None
 
 
+def plain(problem: Exception) -> str:
+    """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
+    text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def main() -> None:
     """Entry point: errors become one line on stderr and the documented exit codes.
 
@@ -382,6 +388,6 @@ def main() -> None:
         click.echo("pendtrain: interrupted; the same command again goes on from the last checkpoint", err=True)
         code = 130
     except (ValueError, OSError, MemoryError) as problem:
-        click.echo(f"pendtrain: {str(problem) or 'out of memory'}", err=True)
+        click.echo(f"pendtrain: {plain(problem)}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

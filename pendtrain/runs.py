@@ -127,7 +127,8 @@ def read_run(run: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path} is not a run description: it holds no object, {content!r:.60}")
     found = (content.get("format"), content.get("format_version"))
     if found not in [(FORMAT, version) for version in range(1, FORMAT_VERSION + 1)]:
-        raise ValueError(f"{path} says format {found[0]} {found[1]}, expected {FORMAT} 1 to {FORMAT_VERSION}; update")
+        kind = f"{found[0]!r:.60} {found[1]!r:.60}"
+        raise ValueError(f"{path} says format {kind}, expected {FORMAT} 1 to {FORMAT_VERSION}; update")
     if wrong := best_match(Draft202012Validator(SCHEMA).iter_errors(content)):
         raise ValueError(f"{path}: {told(wrong)}")
     return content

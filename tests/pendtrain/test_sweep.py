@@ -1,6 +1,8 @@
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pendtrain.recipe import Recipe
+from pendtrain.sweep import Lanes, Planned
 
 Outcome = tuple[int, str, str]
 QUICK = ("--epochs", 1, "--batch", 20, "--quiet")
@@ -89,10 +94,40 @@ def test_a_replicate_counts_once(small: Path, tmp_path: Path, refused: Callable[
     other = variant(small, tmp_path, "vanilla-webdataset-seed-1", seed=1, container="webdataset")
     error = refused("pendtrain", "sweep", one, other, "--replicates", "--dry-run")
     assert f"{one} and {other} are the same replicate (seed 1), expected one of them" in error
-    error = refused("pendtrain", "sweep", small, small, "--dry-run")
-    assert f"{small} and {small} would both be trained into" in error
+    same = Path(shutil.copytree(small, tmp_path / "same"))
+    error = refused("pendtrain", "sweep", small, same, "--dry-run")
+    assert f"{small} and {same} would both be trained into" in error
     error = refused("pendtrain", "sweep", one, "--replicates", "--seeds", 5)
     assert "seeds is 5, but --replicates takes each dataset's own seed" in error
+
+
+def test_a_dataset_given_twice_is_planned_once_and_a_damaged_run_takes_none_along(
+    small: Path, small_run: Path, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    (tmp_path / "link").symlink_to(small)
+    given = (small, f"{small}/", tmp_path / "link")
+    how = ("--seeds", 1, "--epochs", 2, "--batch", 16, "--out", tmp_path / "runs", "--dry-run")
+    code, out, error = command("pendtrain", "sweep", *given, *how)
+    assert (code, error) == (0, "")
+    assert out.splitlines()[-1].startswith("2 runs, 2 to train")
+    damaged = tmp_path / "runs" / small_run.relative_to(small_run.parents[2])
+    damaged.mkdir(parents=True)
+    (damaged / "run.json").write_text("[]")
+    code, out, _ = command("pendtrain", "sweep", small, *how)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["refused", "new", "2"]
+
+
+def test_a_process_that_dies_takes_one_run_along(tmp_path: Path) -> None:
+    entry = Planned(tmp_path / "none", Recipe(), tmp_path, tmp_path / "run", "new", 0)
+    with Lanes(1) as lanes:
+        first, second = (lanes.submit(Planned.execute, entry, {}, 1) for _ in range(2))
+        while not lanes.lanes[0].process:
+            time.sleep(0.01)
+        os.kill(lanes.lanes[0].process, signal.SIGKILL)
+        assert first.result() == ("failed", f"{entry.run}: its process died: killed, or out of memory")
+        assert second.result()[0] == "refused"
+        assert "no dataset directory" in second.result()[1]
 
 
 def test_a_run_on_other_data_is_no_finished_run(
