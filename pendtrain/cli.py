@@ -182,8 +182,9 @@ def _given(base: str, options: dict[str, Any]) -> dict[str, Any]:
     default="output",
     help="features: the 512 numbers that the last layer sees, to ask what else the network knows.",
 )
+@click.option("--method", help="Of a run whose method is your own, package.module:Class: may be imported.")
 @click.option("--force", is_flag=True, help="Embed again what is there already.")
-def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, force: bool) -> None:
+def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, method: str | None, force: bool) -> None:
     """Embed a split of any dataset with the encoder of RUN, each different image once.
 
     Files that are there already are left, unless of an older format. A run of an older version gains its
@@ -192,7 +193,7 @@ def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, f
     from pendtrain.embed import embed_run
 
     layer = "" if layer == "output" else layer
-    for path, written in embed_run(run, shards, split, device=device, force=force, layer=layer):
+    for path, written in embed_run(run, shards, split, device=device, force=force, layer=layer, method=method):
         click.echo(f"{'wrote' if written else 'already there:'} {path}")
 
 

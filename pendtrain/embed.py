@@ -55,18 +55,29 @@ def embed(
 
 
 def embed_run(
-    run: Path, shards: Path | None, split: str, *, device: str = "auto", force: bool = False, layer: str = ""
+    run: Path,
+    shards: Path | None,
+    split: str,
+    *,
+    device: str = "auto",
+    force: bool = False,
+    layer: str = "",
+    method: str | None = None,
 ) -> list[tuple[Path, bool]]:
     """Embed a split of a dataset with a trained run's encoder; returns the files and whether each was written.
 
     `split` is train, test or population; with test goes the population, where the dataset has one. `shards`
     defaults to the dataset the run was trained on. `layer` "features" embeds what the last layer sees. A file of this
-    content is left as it is, unless `force`d or of an older format. Raises ValueError where the run is not complete,
+    content is left as it is, unless `force`d or of an older format. A method from elsewhere is imported where
+    `method` names it, never because a run does. Raises ValueError where the run is not complete,
     the dataset's pictures are of another size, or it has no population that could be embedded.
     """
     held = runs.read_run(run)
     if held is None:
         raise FileNotFoundError(f"{run} holds no run (no run.json)")
+    named = str(held["recipe"].get("method"))
+    if ":" in named and named != method:
+        raise ValueError(f"{run} names {named!r:.100}, code from elsewhere, as its method; --method imports it")
     recipe = runs.recipe_of(run, held)
     if not (run / "encoder.safetensors").is_file():
         raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")

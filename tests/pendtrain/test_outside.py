@@ -113,7 +113,10 @@ def test_a_method_from_outside_through_fit_kill_resume_embed_and_report(
     assert json.loads((killed / "run.json").read_text())["resumed_at_step"] > 0
 
     monkeypatch.syspath_prepend(str(outside))
-    code, said, _ = command("pendtrain", "embed", killed, "--split", "train")
+    code, _, error = command("pendtrain", "embed", killed, "--split", "train")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "names 'theirs:Pulled', code from elsewhere, as its method; --method imports it" in error
+    code, said, _ = command("pendtrain", "embed", killed, "--split", "train", "--method", "theirs:Pulled")
     assert code == 0, said
     with h5py.File(killed / "embeddings" / "vanilla-test.h5") as file:
         recipe = json.loads(file.attrs["train_recipe"])
