@@ -247,7 +247,7 @@ def test_unknown_format_version_and_unfinished(tmp_path: Path, small: Path, refu
     empty.mkdir()
     assert "did not finish" in refused("pendgen", "preview", empty)
     (empty / "dataset.json").write_text((small / "dataset.json").read_text().replace('version": 2,', 'version": 9,'))
-    assert "pendulum-dataset 9, expected pendulum-dataset 1 or 2" in refused("pendgen", "preview", empty)
+    assert "format 'pendulum-dataset' 9, expected pendulum-dataset 1 or 2" in refused("pendgen", "preview", empty)
     (empty / "dataset.json").write_text("{")
     assert "not a dataset manifest" in refused("pendgen", "preview", empty)
 

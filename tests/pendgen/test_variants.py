@@ -122,11 +122,12 @@ class Corner(Variant):
         return self.shake
 
 
-def test_a_seventh_variant_is_one_class(tmp_path: Path) -> None:
-    """Nothing else asks which variant it is: geometry, noise, oracle, population and labels follow."""
+def test_a_seventh_variant_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class and its line in VARIANTS; nothing else asks: geometry, noise, oracle, population and labels follow."""
     from pendgen.build import build
     from pendgen.manifest import read_manifest
 
+    monkeypatch.setitem(VARIANTS, "corner", Corner)
     dataset = Dataset(Corner(0.05), pendulums=4, images=2)
     assert (dataset.name, dataset.size, dataset.eps_n, dataset.geometry.canvas) == ("corner-0.05", 16, 0.05, 32)
     directory, _ = build(dataset, tmp_path, num_shards=1, quiet=True)

@@ -114,7 +114,7 @@ def test_other_settings_and_data_are_refused(out: Path, refused: Callable[..., s
     path.write_text(text.replace('"momentum": 0.9', '"momentum": 0.9, "turns": 3'))
     assert f"{path}: recipe sets turns, which this version does not know" in refused(*command)
     path.write_text(text.replace('"format_version": 1', '"format_version": 3'))
-    assert "pendulum-run 3, expected pendulum-run 1 to 2" in refused(*command)
+    assert "format 'pendulum-run' 3, expected pendulum-run 1 to 2" in refused(*command)
     path.write_text(text.replace('"momentum": 0.9,', ""))
     assert "recipe lacks momentum" in refused(*command)
 
