@@ -10,21 +10,19 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from pendgen import format as fmt
 from pendgen import population, population_file
 from pendgen.card import card, croissant
 from pendgen.dataset import Dataset, Split
+from pendgen.directory import exclusively, make_way, publish, refuse_full_disk
 from pendgen.manifest import PLAIN_NAME, read_manifest
 from pendgen.oracle import ExactOracle, Oracle, tabulate
 from pendgen.progress import track
@@ -85,21 +83,24 @@ def build(
     if workers < 0:
         raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
     description = fmt.describe(dataset, name, container)
-    if (target / fmt.MANIFEST).exists() and not force:
-        refuse_difference(read_manifest(target), description, f"{target} is finished")
+    if not force and _stands(target, description):  # asked first without the lock, which a read-only place refuses
         return target, False
-    refuse_full_disk(out, estimated_bytes(dataset, container))
     # A shard is put together in memory, so larger datasets get more of them: about 64 MB each.
     num_shards = num_shards or max(16, _shard_bytes(dataset, container) // 2**27)
+    plan = {"description": description, "num_shards": num_shards}
+    work = target.with_name(f".{target.name}.new") if force else target
+    refuse_full_disk(out, estimated_bytes(dataset, container, missing=_missing(dataset, work, plan)))
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(target):
-        work = target.with_name(f".{target.name}.new") if force else target
-        plan = {"description": description, "num_shards": num_shards}
+        if force:
+            make_way(target)
+        elif _stands(target, description):  # finished by another process since
+            return target, False
         _begin(work, plan, force)
         workers = workers or usable_cores()
         # Drawing, hashing and compressing all release the interpreter's lock, and threads start at once.
         make = executor or (lambda: ThreadPoolExecutor(workers))
-        tasks = _tasks(dataset, work.resolve(), num_shards, SUFFIXES[container], workers)
+        tasks = _tasks(dataset, work.resolve(), plan, workers)
         notes = _build_shards(tasks, make, quiet)
         finish(work, _manifest(dataset, description, notes, _population(dataset, work, workers)))
         shutil.rmtree(work / _WORK)
@@ -120,9 +121,9 @@ def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tupl
     return out / name / fmt.CONTENT_VERSION, name
 
 
-def estimated_bytes(dataset: Dataset, container: str) -> int:
-    """About how large the dataset will be on disk, from above: its shards and its population."""
-    return _shard_bytes(dataset, container) + population.estimated_bytes(dataset)
+def estimated_bytes(dataset: Dataset, container: str, missing: float = 1.0) -> int:
+    """About how large the dataset will be on disk, from above: its population and this share of its shards."""
+    return int(missing * _shard_bytes(dataset, container)) + population.estimated_bytes(dataset)
 
 
 def _shard_bytes(dataset: Dataset, container: str) -> int:
@@ -140,14 +141,27 @@ def _shard_bytes(dataset: Dataset, container: str) -> int:
     return int(images * (picture + fields) + records * (2048 if container == "webdataset" else 200))
 
 
-def refuse_full_disk(out: Path, needed: int) -> None:
-    """Raise OSError where the disk of `out` has less free space than `needed` bytes."""
-    there = out.absolute()
-    while not there.is_dir() and there != there.parent:
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise OSError(f"about {needed / 1e9:.2f} GB are needed in {out}, but {free / 1e9:.2f} GB are free; set --out")
+def _stands(target: Path, description: dict[str, Any]) -> bool:
+    """Whether `target` is a finished dataset of this description. Raises ValueError where it is one of another."""
+    if not (target / fmt.MANIFEST).exists():
+        return False
+    refuse_difference(read_manifest(target), description, f"{target} is finished")
+    return True
+
+
+def _missing(dataset: Dataset, work: Path, plan: dict[str, Any]) -> float:
+    """Share of the shards that a build of the same plan has not left in `work`."""
+    if not _same_plan(work / _WORK / "plan.json", plan):
+        return 1.0
+    names = [name for split in dataset.splits for name in _shard_names(split, plan)]
+    return sum(not (work / name).is_file() for name in names) / len(names)
+
+
+def _shard_names(split: Split, plan: dict[str, Any]) -> list[str]:
+    """File names of the shards of a split, none of them without a pendulum."""
+    count = min(plan["num_shards"], split.pendulums)
+    suffix = SUFFIXES[plan["description"]["container"]]
+    return [fmt.shard_name(split.name, number, count, suffix) for number in range(count)]
 
 
 def finish(work: Path, manifest: dict[str, Any]) -> None:
@@ -170,38 +184,37 @@ def refuse_difference(found: dict[str, Any], wanted: dict[str, Any], where: str)
             )
 
 
-@contextmanager
-def exclusively(target: Path) -> Iterator[None]:
-    """Hold the lock on `target`; raises ValueError where another process has it."""
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(f"another build is writing {target}; wait for it, or choose another --name") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _begin(work: Path, plan: dict[str, Any], force: bool) -> None:
     """Make `work` ready for shards of `plan`: new, or begun earlier with the same plan."""
     plan_path = work / _WORK / "plan.json"
     if work.exists() and force and not _same_plan(plan_path, plan):
         shutil.rmtree(work)
     if plan_path.exists():
-        begun = json.loads(plan_path.read_text(encoding="utf-8"))
+        begun = _begun_plan(plan_path)
         refuse_difference(begun["description"], plan["description"], f"{work} was begun")
         refuse_difference(begun, {"num_shards": plan["num_shards"]}, f"{work} was begun")
-    elif work.exists() and any(work.iterdir()):
+    elif work.exists() and {path.name for path in work.iterdir()} - {_WORK}:  # which a kill before the plan leaves
         raise ValueError(f"{work} holds files but neither a manifest nor a plan; move it away, or use --force")
     (work / _WORK).mkdir(parents=True, exist_ok=True)
+    for left in work.glob(".*.tmp"):  # of a build that was killed
+        left.unlink()
     fmt.write_json(plan_path, plan)
+
+
+def _begun_plan(path: Path) -> dict[str, Any]:
+    """The plan of a build that was begun. Raises ValueError where the file holds none."""
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        plan = None
+    if not isinstance(plan, dict) or not isinstance(plan.get("description"), dict):
+        raise ValueError(f"{path} is not a build's plan; use --force to begin anew")
+    return plan
 
 
 def _same_plan(path: Path, plan: dict[str, Any]) -> bool:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8")) == plan)
+        return _begun_plan(path) == plan
     except (OSError, ValueError):
         return False
 
@@ -215,22 +228,20 @@ def _finished(path: Path) -> dict[str, Any] | None:
     try:
         note: dict[str, Any] = json.loads(_note_path(path).read_text(encoding="utf-8"))
         return note if file_sha256(path) == note["sha256"] else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # damaged: made anew
         return None
 
 
-def _tasks(dataset: Dataset, work: Path, num_shards: int, suffix: str, threads: int) -> list[Task]:
+def _tasks(dataset: Dataset, work: Path, plan: dict[str, Any], threads: int) -> list[Task]:
     oracles: dict[tuple[float, float], Oracle | ExactOracle] = {}
     tasks = []
     for split in dataset.splits:
         if split.time_range not in oracles:
             oracles[split.time_range] = tabulate(dataset, split, workers=threads)
-        count = min(num_shards, split.pendulums)
-        bounds = [split.pendulums * k // count for k in range(count + 1)]
-        for number in range(count):
-            path = work / fmt.shard_name(split.name, number, count, suffix)
-            indices = range(bounds[number], bounds[number + 1])
-            tasks.append(Task(dataset, split, indices, oracles[split.time_range], path))
+        names = _shard_names(split, plan)
+        bounds = [split.pendulums * k // len(names) for k in range(len(names) + 1)]
+        for name, first, end in zip(names, bounds, bounds[1:], strict=False):
+            tasks.append(Task(dataset, split, range(first, end), oracles[split.time_range], work / name))
     return tasks
 
 
@@ -284,15 +295,3 @@ def _manifest(
     errors = {task.split.name: task.oracle.error for task, _ in notes}
     files = {"oracle_error": errors, "shards": shards, **images}
     return {**description, **files, "digest": digest, "provenance": provenance}
-
-
-def publish(work: Path, target: Path) -> None:
-    """Put the finished directory `work` in the place of `target`, whole."""
-    old = target.with_name(f".{target.name}.old")
-    if old.exists():
-        shutil.rmtree(old)
-    if target.exists():
-        target.rename(old)
-    work.rename(target)
-    if old.exists():
-        shutil.rmtree(old)

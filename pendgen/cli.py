@@ -255,7 +255,10 @@ def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bo
     places = [newest(directory) for directory in directories]
     if gif and len(places) > 1:
         raise ValueError(f"--gif shows one dataset, {len(places)} were given")
-    out = out or Path("preview.gif" if gif else "preview.png")
+    kind = ".gif" if gif else ".png"
+    out = out or Path(f"preview{kind}")
+    if out.suffix.lower() != kind:
+        raise ValueError(f"out is {str(out)!r}, expected a name ending in {kind}; --gif writes an animated .gif")
     if gif:
         save(swing(places[0], energy), out)
     else:

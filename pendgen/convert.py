@@ -1,12 +1,11 @@
 """From one container to the other: the same records, the same content digest."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pendgen.build import exclusively, finish, publish
+from pendgen.build import finish
+from pendgen.directory import exclusively, publish, remove
 from pendgen.format import content_digest, write_atomically
 from pendgen.manifest import read_manifest, settings
 from pendgen.population_file import file_problem
@@ -32,12 +31,15 @@ def convert(
     plain = manifest["name"].removesuffix("-webdataset")
     name = name or (f"{plain}-webdataset" if container == "webdataset" else plain)
     target = out / name / manifest["content_version"]
+    if _stands(target, manifest, container):  # asked first without the lock, which a read-only place refuses
+        return target, False
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(target):
-        if target.exists():
-            _refuse_other(target, manifest, container)
+        if _stands(target, manifest, container):
             return target, False
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        work = target.with_name(f".{target.name}.converted")
+        remove(work)  # of a conversion that was killed
+        work.mkdir()
         try:
             converted = {**manifest, "name": name, "container": container}
             rewritten = _rewrite(directory, work, manifest, container, track)
@@ -45,14 +47,18 @@ def convert(
             finish(work, {**converted, **rewritten})
             publish(work, target)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            remove(work)
     return target, True
 
 
-def _refuse_other(target: Path, manifest: dict[str, Any], container: str) -> None:
+def _stands(target: Path, manifest: dict[str, Any], container: str) -> bool:
+    """Whether the conversion is there already. Raises ValueError where the place is taken by something else."""
+    if not target.exists():
+        return False
     found = read_manifest(target)
     if (found["container"], found["digest"]["content"]) != (container, manifest["digest"]["content"]):
         raise ValueError(f"{target} holds another dataset; choose another --name or --out")
+    return True
 
 
 def _rewrite(

@@ -1,5 +1,6 @@
 """Pictures of datasets: a contact sheet, a sheet of variants, one pendulum swinging."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pendgen import antialias, physics, render, sampling
+from pendgen.format import write_atomically
 from pendgen.manifest import read_manifest, settings
 from pendgen.reader import read_column
 
@@ -66,13 +68,15 @@ def swing(directory: Path, energy: float, frames: int = 48) -> list[Image.Image]
 
 def save(pictures: Sequence[Image.Image], path: Path) -> None:
     """Write one picture as PNG, or several as an animated GIF."""
+    content = io.BytesIO()
+    if len(pictures) == 1:
+        pictures[0].save(content, "PNG")
+    else:
+        pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
     try:
-        if len(pictures) == 1:
-            pictures[0].save(path, "PNG")
-        else:
-            pictures[0].save(path, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
+        write_atomically(path, content.getvalue())
     except OSError as problem:
-        raise OSError(f"cannot write {path}: {problem}") from None
+        raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
 
 
 def _sheet(left_title: str, title: str, rows: Sequence[Row], columns: int) -> Image.Image:

@@ -84,7 +84,8 @@ def reason(problem: BaseException) -> str:
     """What went wrong in reading a file, in one line: libraries say it in several, or not at all."""
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+    text = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return "another program is writing to it" if "unable to lock file" in text else text
 
 
 def file_sha256(path: Path) -> str:

@@ -31,6 +31,9 @@ SUMMARY: dict[str, str] = {
 }
 
 
+_HEADINGS = ("global", "local", "RMSE", "range")
+
+
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """The frame of summary.csv from rows of runs.csv that count once."""
     rows = []
@@ -72,9 +75,12 @@ def complete(files: Mapping[str, int], measure: str) -> bool:
 
 
 def main_table(summary: pd.DataFrame) -> str:
-    """The summary as text: a line per condition, each score beside its ceiling; exact scores where there are any."""
+    """The summary as text: a line per condition, each score beside its ceiling; exact scores where there are any.
+
+    Scores that fewer runs have than others, since some outputs are constant, say of how many they are the mean.
+    """
     lines: list[tuple[str, ...]] = [
-        ("data", "encoder", "n", "global", "oracle", "local", "oracle", "RMSE", "oracle", "range", "")
+        ("data", "encoder", "n", *(word for each in _HEADINGS[:3] for word in (each, "oracle")), _HEADINGS[3], "")
     ]
     for cells, group in grouped(summary):
         by = group.set_index("measure")
@@ -83,12 +89,14 @@ def main_table(summary: pd.DataFrame) -> str:
         if not exact:
             names = ("global_spearman", "local_spearman", "monotone_rmse", "representation_range")
         held = by.reindex(list(names))
-        texts = [_words(cells), _encoder(cells), str(int(np.nanmax(numbers(by["n"]))))]
+        most = int(np.nanmax(numbers(by["n"])))
+        texts = [_words(cells), _encoder(cells), str(most)]
+        fewer = [f"{heading} of {int(n)}" for heading, n in zip(_HEADINGS, held["n"], strict=True) if 0 < n < most]
         for name, digits in zip(names, (5, 4, 4, 2), strict=True):
             texts.append(_number(held.loc[name, "mean"], digits))
             if digits != 2:
                 texts.append(_number(held.loc[name, "oracle"], digits))
-        lines.append((*texts, "" if exact else "sampled"))
+        lines.append((*texts, ", ".join([*([] if exact else ["sampled"]), *fewer])))
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

@@ -742,6 +742,21 @@ def test_a_collapsed_encoder_is_reported_with_reasons(tmp_path: Path, write_run:
     assert set(frames["segments"]["missing"]) == {"one embedding for all images"}
 
 
+@pytest.mark.parametrize("dim", [1, 3])
+def test_a_mean_without_the_collapsed_says_so(tmp_path: Path, write_run: Write, dim: int) -> None:
+    """Of three encoders, one gives all images one embedding: it has an error and no order."""
+    for seed in (0, 1):
+        write_run(seed, outputs=lambda seen: np.repeat(seen[..., None], dim, axis=-1), population=True)
+    write_run(2, outputs=lambda seen: np.ones((*seen.shape, dim)), population=True)
+    frames, problems = doubtful(tmp_path / "runs", tmp_path / "out")
+    assert [problem.reason for problem in problems] == ["nothing learnt: outputs are constant"]
+    (line,) = main_table(frames["summary"]).splitlines()[1:]
+    assert line.split()[-6:] == ["global", "of", "2,", "local", "of", "2"]
+    assert f" {dim}" in line
+    held = frames["summary"].set_index("measure")["n"]
+    assert (held["population_global"], held["population_rmse"]) == (2, 3)
+
+
 def test_two_pendulums_of_one_image(tmp_path: Path, write_run: Write) -> None:
     write_run(pendulums=2, images=1)
     row = tables(tmp_path / "runs", tmp_path / "out")["runs"].iloc[0]

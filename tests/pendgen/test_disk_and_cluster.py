@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pendgen.build import build, estimated_bytes, refuse_full_disk
+from pendgen.build import build, estimated_bytes
+from pendgen.convert import convert
 from pendgen.dataset import Dataset
+from pendgen.directory import refuse_full_disk
 from pendgen.manifest import read_manifest
 from pendgen.variants import GraphicalNoise, Vanilla, Variant
 
@@ -189,3 +191,83 @@ def test_dask_workers_build_the_same_bytes(tmp_path: Path) -> None:
     assert read_manifest(clusters)["digest"] == read_manifest(here)["digest"]
     for path in sorted(here.glob("*.h5")):
         assert path.read_bytes() == (clusters / path.name).read_bytes()
+
+
+def test_a_resumed_build_asks_for_the_disk_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Dataset(GraphicalNoise(0.2), pendulums=200, images=20)
+
+    def full(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pendgen.build.finish", full)
+        with pytest.raises(OSError, match="the disk is full"):
+            build(dataset, tmp_path, num_shards=2, quiet=True)
+    usage = shutil.disk_usage(tmp_path)
+    asked = estimated_bytes(dataset, "hdf5")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=asked // 5))
+    assert build(dataset, tmp_path, num_shards=2, quiet=True)[1]
+    with pytest.raises(OSError, match="GB are needed"):
+        build(dataset, tmp_path, num_shards=2, force=True, quiet=True)
+
+
+def test_killed_before_the_plan_was_written(tmp_path: Path) -> None:
+    dataset = Dataset(Vanilla(), pendulums=4, images=2)
+    directory, _ = build(dataset, tmp_path / "whole", quiet=True)
+    begun = tmp_path / "begun" / directory.parent.name / directory.name
+    (begun / ".build").mkdir(parents=True)
+    assert build(dataset, tmp_path / "begun", quiet=True) == (begun, True)
+    (begun / "dataset.json").unlink()
+    (begun / ".build").mkdir()
+    (begun / ".build" / "plan.json").write_text("{")
+    with pytest.raises(ValueError, match=r"plan.json is not a build's plan; use --force to begin anew"):
+        build(dataset, tmp_path / "begun", quiet=True)
+
+
+def test_what_cannot_be_removed_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's dataset in a common folder: refused before anything is built or moved."""
+    dataset = Dataset(Vanilla(), pendulums=4, images=2)
+    directory, _ = build(dataset, tmp_path, quiet=True)
+    before = {path: path.read_bytes() for path in directory.iterdir()}
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != directory and allowed(path, mode))
+    with pytest.raises(PermissionError, match=r"cannot replace .*: this user may not remove"):
+        build(dataset, tmp_path, force=True, quiet=True)
+    assert {path: path.read_bytes() for path in directory.iterdir()} == before
+    assert [path.name for path in directory.parent.iterdir() if not path.name.endswith(".lock")] == [directory.name]
+
+
+def test_a_link_in_the_place_of_a_dataset_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:
+    dataset = Dataset(Vanilla(), pendulums=4, images=2)
+    elsewhere, _ = build(dataset, tmp_path / "elsewhere", quiet=True)
+    place = tmp_path / "data" / "vanilla" / elsewhere.name
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    assert build(dataset, tmp_path / "data", quiet=True) == (place, False)
+    assert build(dataset, tmp_path / "data", force=True, quiet=True) == (place, True)
+    assert not place.is_symlink()
+    assert read_manifest(elsewhere)["digest"] == read_manifest(place)["digest"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o002, 0o775)])
+def test_everything_is_as_readable_as_its_neighbours(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        directory, _ = build(Dataset(Vanilla(), pendulums=4, images=2), tmp_path / "data", quiet=True)
+        build(Dataset(Vanilla(), pendulums=4, images=3), tmp_path / "data", force=True, quiet=True)
+        converted, _ = convert(directory, "webdataset", tmp_path / "data")
+    finally:
+        os.umask(before)
+    for place in (directory, converted):
+        assert place.stat().st_mode & 0o777 == mode
+        assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {mode & 0o666}
+
+
+def test_a_killed_conversion_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    directory, _ = build(Dataset(Vanilla(), pendulums=4, images=2), tmp_path, quiet=True)
+    left = tmp_path / "vanilla-webdataset" / f".{directory.name}.converted"
+    left.mkdir(parents=True)
+    (left / "train-00000-of-00001.tar").write_bytes(b"half")
+    converted, _ = convert(directory, "webdataset", tmp_path)
+    assert not left.exists()
+    assert read_manifest(converted)["digest"] == read_manifest(directory)["digest"]

@@ -1,3 +1,4 @@
+import fcntl
 import io
 import json
 import shutil
@@ -195,3 +196,11 @@ def test_convert_refuses(small: Path, tmp_path: Path, refused: Callable[..., str
     other, _ = build(Dataset(Vanilla(), pendulums=4, images=2), tmp_path, name="taken", quiet=True)
     error = refused("pendgen", "convert", small, "--format", "webdataset", "--out", tmp_path, "--name", "taken")
     assert f"{other} holds another dataset" in error
+
+
+def test_a_shard_that_another_program_has_open(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    directory = shutil.copytree(small, tmp_path / "data")
+    with open(next(directory.glob("train*.h5")), "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as HDF5 does
+        said = refused("pendgen", "preview", directory, "--out", tmp_path / "x.png")
+    assert said.endswith("cannot be read: another program is writing to it\n")
