@@ -82,10 +82,11 @@ def read_shard(
 
 def reason(problem: BaseException) -> str:
     """What went wrong in reading a file, in one line: libraries say it in several, or not at all."""
+    if "unable to lock file" in str(problem):
+        return "another program is writing to it"
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
-    text = (str(problem).splitlines() or [type(problem).__name__])[0]
-    return "another program is writing to it" if "unable to lock file" in text else text
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
 
 
 def file_sha256(path: Path) -> str:
