@@ -55,6 +55,11 @@ def labelled(seed: int, pendulums: int, share: float) -> NDArray[np.bool_]:
 
 
 def _stream(seed: int, epoch: int, purpose: int) -> np.random.Generator:
+    """Of one epoch and purpose; what it begins with, a dataset of the same seed draws for one pendulum of it.
+
+    Epoch e's first 64 bits are those of pendulum e's energy: of thousands of exchanges that make a permutation, one
+    follows from it. That is too little to matter, and another stream would change every run that is under way.
+    """
     return np.random.Generator(np.random.Philox(key=seed, counter=(0, epoch, purpose, 0)))
 
 

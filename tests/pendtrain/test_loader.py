@@ -132,3 +132,22 @@ def test_an_epoch_of_labelled_pendulums_alone_repeats_them() -> None:
     assert np.array_equal(np.bincount(shown, minlength=24), 4 * known)
     sampler.epoch = 1
     assert not np.array_equal(shown, np.concatenate([batch[0][:, 0, 0, 0] for batch in loader]))
+
+
+def test_order_and_energy_are_independent_though_their_streams_touch() -> None:
+    """Of one seed, epoch e and pendulum e share 64 random bits: neither place nor neighbour tells the energy."""
+    from pendgen.dataset import Dataset
+    from pendgen.sampling import energies
+    from pendgen.variants import Vanilla
+
+    split = Dataset(Vanilla()).splits[0]
+    energy = energies(0, split, range(split.pendulums))
+    place = np.arange(len(energy))
+    scores = []
+    for epoch in range(200):
+        ordered = energy[plan(0, epoch, len(energy), split.images)[:, 0]]
+        scores += [np.corrcoef(place, ordered)[0, 1], np.corrcoef(ordered[1:], ordered[:-1])[0, 1]]
+    z = np.array(scores) * np.sqrt(len(energy))
+    assert abs(z.mean()) < 4 / np.sqrt(len(z))
+    assert 0.85 < z.std() < 1.15
+    assert np.abs(z).max() < 5
