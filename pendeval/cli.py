@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -52,12 +51,14 @@ def report(
     any mixture. What was scored before is found in the report's cache and not scored again. Exit code 1 where
     something could not be scored, is not what it claims to be, or scored above the ceiling by more than noise.
     """
+    from joblib import cpu_count
+
     from pendeval.report import report as write
     from pendeval.scored import alarm
     from pendeval.tables.condition import rows_of
     from pendeval.tables.summary import main_table
 
-    made = write(paths, out, only=only, csv_only=csv_only, jobs=jobs or _processors(), quiet=quiet)
+    made = write(paths, out, only=only, csv_only=csv_only, jobs=jobs or cpu_count(), quiet=quiet)
     frames = made.frames
     if len(frames["runs"]):
         click.echo(main_table(frames["summary"]))
@@ -96,10 +97,12 @@ def keep(
     A score file holds every measure, the settings, the training curve and enough of the embedding to draw it. `pendeval
     report` takes score files like runs, and judges the claims anew. Exit code 1 where something could not be kept.
     """
+    from joblib import cpu_count
+
     from pendeval.report import keep as write
 
     written, problems = write(
-        paths, folder, report_folder / ".cache", only=only, jobs=jobs or _processors(), force=force, quiet=quiet
+        paths, folder, report_folder / ".cache", only=only, jobs=jobs or cpu_count(), force=force, quiet=quiet
     )
     for problem in problems:
         click.echo(f"problem: {problem.path}: {problem.reason}", err=True)
@@ -129,11 +132,6 @@ def score(file: Path, as_json: bool) -> int:
     else:
         click.echo("\n\n".join(_measures(row) for row in record.views))
     return 1 if any(alarm(row) for row in record.views) else 0
-
-
-def _processors() -> int:
-    """Processors this process may use, which a cluster's job may limit; all where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measures(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ stands. Only a directory with a manifest is a dataset.
 """
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -17,6 +16,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from joblib import cpu_count
 
 from pendgen import format as fmt
 from pendgen import population, population_file
@@ -51,11 +52,6 @@ class Task:
         note = {**written, "hashes": {field: digests.hex() for field, digests in hashes.items()}}
         fmt.write_json(_note_path(self.path), note)
         return note
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def build(
@@ -97,7 +93,7 @@ def build(
         elif _stands(target, description):  # finished by another process since
             return target, False
         _begin(work, plan, force)
-        workers = workers or usable_cores()
+        workers = workers or cpu_count()
         # Drawing, hashing and compressing all release the interpreter's lock, and threads start at once.
         make = executor or (lambda: ThreadPoolExecutor(workers))
         tasks = _tasks(dataset, work.resolve(), plan, workers)

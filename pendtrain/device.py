@@ -1,17 +1,10 @@
 """Where and how precisely to compute: device, cores, precision and place of the pictures, from what the machine has."""
 
-import os
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pendtrain.streaming import DiskImages
-
-
-def cores() -> int:
-    """Processor cores this process may use, which a cluster's job may limit; all where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_device(name: str) -> torch.device:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from numpy.typing import NDArray
 from safetensors.torch import save as serialised
 
@@ -126,6 +127,7 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
     fit, TrainingFailed where the loss or a gradient stops being finite, Stopped at a signal.
     """
     settings = settings or Settings()
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))  # of a container's share torch knows nothing
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     dataset = open_dataset(shards)

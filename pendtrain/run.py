@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import torch
 from filelock import FileLock, Timeout
+from joblib import cpu_count
 
 from pendtrain import runs
-from pendtrain.device import cores
 from pendtrain.distributed import World
 from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
@@ -109,7 +109,7 @@ def facts(
         "device_type": device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "cores": cores(),
+        "cores": cpu_count(),
         "world": here.size,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("pendulum-lab", "torch", "torchvision", "numpy")},

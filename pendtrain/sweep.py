@@ -26,6 +26,8 @@ from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count
+
 from pendtrain import runs
 from pendtrain.recipe import Recipe, own_settings
 from pendtrain.shards import Dataset, image_shape, open_dataset
@@ -58,8 +60,8 @@ class Planned:
         from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
         from pendtrain.run import Elsewhere
 
-        if threads:
-            torch.set_num_threads(threads)
+        if threads:  # fewer where OMP_NUM_THREADS says so
+            torch.set_num_threads(min(threads, torch.get_num_threads()))
         try:
             fit(self.shards, self.recipe, self.out, Settings(**settings))
         except TrainingFailed as problem:
@@ -236,10 +238,8 @@ def execute(
     `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot. Where the caller is
     interrupted, nothing more begins, and what runs saves its state.
     """
-    from pendtrain.device import cores  # torch takes seconds to import, and a dry run wants none of it
-
     waiting = [entry for entry in planned if entry.state != "complete"]
-    threads = 0 if executor else max(1, cores() // jobs)
+    threads = 0 if executor else max(1, cpu_count() // jobs)
     if not waiting:
         return
     with (executor or (lambda: Lanes(jobs)))() as pool:

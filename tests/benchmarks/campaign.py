@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from joblib import cpu_count
 
 from pendgen.dataset import Dataset
 from pendgen.variants import create
 from pendtrain import runs
-from pendtrain.device import cores
 from pendtrain.recipe import Recipe, read_recipe, to_toml
 
 PLAN = Path("data/results/campaign.toml")
@@ -173,7 +173,7 @@ class Campaign:
         if self.stopped.is_set():
             return ""
         words = [sys.executable, "-m", package, *map(str, options)]
-        threads = str(max(1, cores() // self.lanes))
+        threads = str(max(1, cpu_count() // self.lanes))
         with self.lock:
             process = subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": threads}, stdout=subprocess.DEVNULL)
             self.running.add(process)
@@ -224,7 +224,7 @@ def main(
         click.echo("\n".join(listed(parts, kept)))
         return
     missing = list(dict.fromkeys(run for part in parts for run in part.runs() if not run.kept(kept)))
-    campaign = Campaign(folder, kept, lanes or cores())
+    campaign = Campaign(folder, kept, lanes or cpu_count())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: campaign.stop())
     timer = threading.Timer(hours * 3600, campaign.stop)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+from pendtrain.fit import Settings, fit
 from pendtrain.recipe import Recipe
 from pendtrain.sweep import Lanes, Planned
 
@@ -128,6 +130,27 @@ def test_a_process_that_dies_takes_one_run_along(tmp_path: Path) -> None:
         assert first.result() == ("failed", f"{entry.run}: its process died: killed, or out of memory")
         assert second.result()[0] == "refused"
         assert "no dataset directory" in second.result()[1]
+
+
+@pytest.mark.parametrize(("given", "share", "expected"), [(2, 8, 2), (8, 1, 1)])
+def test_threads_are_what_this_process_may_use(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int, share: int, expected: int
+) -> None:
+    """OMP_NUM_THREADS, from which torch has its number, is not exceeded, nor the share of a container or of a lane."""
+    before = torch.get_num_threads()
+    recipe = Recipe(epochs=1, batch=20)
+    entry = Planned(small, recipe, tmp_path / "sweep", tmp_path / "run", "new", 0)
+    monkeypatch.setattr("pendtrain.fit.cpu_count", lambda: 8)
+    try:
+        torch.set_num_threads(given)
+        assert entry.execute({"quiet": True}, threads=share)[0] == "complete"
+        monkeypatch.setattr("pendtrain.fit.cpu_count", lambda: share)
+        torch.set_num_threads(given)
+        fit(small, recipe, tmp_path / "fit", Settings(quiet=True))
+    finally:
+        torch.set_num_threads(before)
+    for path in tmp_path.rglob("run.json"):
+        assert json.loads(path.read_text())["environment"]["threads"] == expected
 
 
 def test_a_run_on_other_data_is_no_finished_run(

@@ -3,15 +3,16 @@
 import tempfile
 from collections.abc import Iterator
 
+from joblib import cpu_count
+
 from pendgen.variants import Vanilla
-from pendtrain.device import cores
 from speed.timing import Line, Plan, alternating, command
 
 
 def measure(plan: Plan) -> Iterator[Line]:
     """Images a second in total of as many runs as there are cores, from start to end, scoring included."""
     pendulums, batch, epochs = (64, 32, 1) if plan.quick else (5120, 512, 4)
-    shards, jobs = plan.data(Vanilla(), pendulums), max(2, cores())
+    shards, jobs = plan.data(Vanilla(), pendulums), max(2, cpu_count())
     images = jobs * 2 * epochs * (pendulums // batch) * batch
     how = ("--method", "contrastive", "--seeds", jobs, "--epochs", epochs, "--batch", batch)
 
