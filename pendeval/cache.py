@@ -20,17 +20,8 @@ import numpy as np
 from pendeval import scores
 from pendeval.attributes import SETTINGS, clean
 from pendeval.conditions import condition_of
-from pendeval.files import (
-    Embeddings,
-    PopulationEmbeddings,
-    Source,
-    file_digest,
-    read,
-    read_curve,
-    read_run,
-    run_of,
-    shown,
-)
+from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
+from pendeval.files import Source, file_digest, read_curve, read_run, run_of, shown
 from pendeval.sample import thin
 from pendeval.score import Scores, score, score_oracle
 from pendeval.score_population import score_population

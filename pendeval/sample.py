@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.files import Embeddings
+from pendeval.embeddings import Embeddings
 
 SAMPLE_BYTES, LEAST_BYTES, BYTES_LESS = 14_000, 8_000, 3_000
 """What a sample of one output may take before compression, the least that one of many may, and how much less for each

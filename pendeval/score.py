@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.files import Embeddings
+from pendeval.embeddings import Embeddings
 from pendeval.measures import bootstrap, density, geometry, regression, spearman
 from pendeval.measures.ambiguity import blank_images
 from pendeval.measures.line import empty_arc, line

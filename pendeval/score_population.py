@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pendeval.files import PopulationEmbeddings
+from pendeval.embeddings import PopulationEmbeddings
 from pendeval.measures import exact, spearman
 from pendeval.measures.line import line
 from pendeval.measures.population import Population

@@ -11,7 +11,7 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary name of its own in the same folder, flush to disk, rename. Raises OSError."""
+    """Write to a temporary name of its own in the same folder, flush to disk, rename. Raises OSError naming it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -19,6 +19,8 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

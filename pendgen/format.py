@@ -183,7 +183,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name of its own in the same folder, flush to disk, rename."""
+    """Write to a temporary name of its own in the same folder, flush to disk, rename. Raises OSError naming `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -191,5 +191,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as problem:
+        raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -73,10 +73,7 @@ def save(pictures: Sequence[Image.Image], path: Path) -> None:
         pictures[0].save(content, "PNG")
     else:
         pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=60, loop=0)
-    try:
-        write_atomically(path, content.getvalue())
-    except OSError as problem:
-        raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
+    write_atomically(path, content.getvalue())
 
 
 def _sheet(left_title: str, title: str, rows: Sequence[Row], columns: int) -> Image.Image:

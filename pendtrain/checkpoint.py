@@ -7,6 +7,7 @@ belongs to. Version 1 held the `encoder` alone, since no objective had a body.
 """
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,21 +46,30 @@ def restore(path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, id
     if not path.is_file():
         return 0
     try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # which torch does not look at
+                raise ValueError(f"{damaged} is damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        found, step = state["version"], int(state["step"])
+        found, step, its_own = state["version"], int(state["step"]), dict(state["identity"])
     except Exception as problem:  # torch raises whatever the damaged bytes lead it to
-        reason = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise ValueError(f"checkpoint {path} cannot be read: {reason}; delete it to begin anew") from None
+        raise ValueError(f"checkpoint {path} cannot be read: {_line(problem)}; delete it to begin anew") from None
     if found not in (1, VERSION):
         raise ValueError(f"checkpoint {path} is of version {found}, expected 1 or {VERSION}; delete it to begin anew")
-    if _filled(path, state["identity"]) != dict(identity):
+    if _filled(path, its_own) != dict(identity):
         raise ValueError(f"checkpoint {path} is of other settings or data; delete it, or choose another --out")
-    if found == 1:
-        state["learner"] = {f"encoder.{name}": value for name, value in state["encoder"].items()}
-    learner.load_state_dict(state["learner"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["generator"])
+    try:
+        if found == 1:
+            state["learner"] = {f"encoder.{name}": value for name, value in state["encoder"].items()}
+        learner.load_state_dict(state["learner"])
+        optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["generator"])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
+        raise ValueError(f"checkpoint {path} does not fit: {_line(problem)}; delete it to begin anew") from None
     return step
+
+
+def _line(problem: Exception) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
 
 
 def _filled(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,8 +123,8 @@ def fit(shards: Path | None, out: Path, base: str, print_recipe: bool, **options
         return 0
     if shards is None:
         raise ValueError("--shards is not given, expected a dataset directory; `pendgen build` makes one")
-    from pendtrain.fit import Settings, Stopped, TrainingFailed
     from pendtrain.fit import fit as run
+    from pendtrain.state import Settings, Stopped, TrainingFailed
 
     try:
         place, trained = run(shards, recipe, out, Settings(**how))

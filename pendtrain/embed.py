@@ -1,5 +1,6 @@
 """Encoder + images → embeddings, each different image encoded once, in float32."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load as deserialised
 
 from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
@@ -99,7 +100,7 @@ def embed_run(
         check_dataset(dataset)
         place = choose_device(device)
         encoder = create(recipe.dim, recipe.seed, kind=recipe.encoder)
-        _load(encoder, run / "encoder.safetensors")
+        _load(encoder, run / "encoder.safetensors", held.get("encoder_sha256"))
         held = _with_settings(held, dataset)
         for each in wanted:
             write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place, layer)
@@ -174,19 +175,18 @@ def write_embeddings(
     embedding_file.write(path, {"embedding": embedding, **columns}, attributes)
 
 
-def _load(encoder: Encoder, path: Path) -> None:
-    """Raises ValueError where the weights in a file are damaged, or another encoder's."""
-    weights = load_weights(path)
+def _load(encoder: Encoder, path: Path, sha256: str | None) -> None:
+    """Raises ValueError where the weights in a file are not those of this hash, damaged, or another encoder's."""
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 and found != sha256:
+        raise ValueError(f"{path} was changed: SHA-256 {found[:12]}…, expected {sha256[:12]}… by run.json")
+    try:
+        weights = deserialised(content)
+    except Exception as problem:  # the library raises its own kinds
+        raise ValueError(f"{path} cannot be read: {problem}") from None
     try:
         encoder.load(weights)
     except (RuntimeError, LookupError, TypeError, ValueError) as problem:
         reason = " ".join(line.strip() for line in str(problem).splitlines()[:2])
         raise ValueError(f"{path} does not fit the encoder of its recipe: {reason:.160}") from None
-
-
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Weights from a safetensors file. Raises ValueError where it is damaged."""
-    try:
-        return dict(load_file(path))
-    except Exception as problem:  # the library raises its own kinds
-        raise ValueError(f"{path} cannot be read: {problem}") from None

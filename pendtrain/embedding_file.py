@@ -34,11 +34,15 @@ train_learning ("ok"; "constant": all images have one embedding), train_layer
 ("features" where `embedding` is what the last layer sees, 512 numbers, and not its outputs), train_precision ("float32"
 or "bfloat16"), train_device. What is not known, or was not the same throughout, is absent.
 
+`checksum` is the SHA-256, hexadecimal, of a JSON text with sorted keys and without spaces: [all other root attributes,
+{dataset: [dtype, shape, SHA-256 of its bytes, little-endian, in C order]}]. A file without it is not held against any.
+
 Only `embedding`, `energy` and the format attributes are needed to score a file of a split. Version 1 lacked
 populations, examples, and all attributes from data_time_range and train_image_size on but method, dim, seed, label
 and recipe.
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -75,13 +79,27 @@ def write(path: Path, columns: Mapping[str, NDArray[Any]], attributes: Mapping[s
     """Write a file whole or not at all; attributes that are None are left out."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
+    given = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
+    held = {
+        key: value if isinstance(value, str | int | float) else json.dumps(value)
+        for key, value in given.items()
+        if value is not None
+    }
     with h5py.File(content, "w") as file:
         for name, column in columns.items():
             file.create_dataset(name, data=column, track_times=False, compression=_gzip(name, column, attributes))
-        for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
-            if value is not None:
-                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+        for key, value in {**held, "checksum": checksum(columns, held)}.items():
+            file.attrs[key] = value
     runs.write_whole(path, content.getbuffer())
+
+
+def checksum(columns: Mapping[str, NDArray[Any]], attributes: Mapping[str, str | int | float]) -> str:
+    """What the attribute `checksum` of a file with these datasets and other root attributes is."""
+    held = {}
+    for name, column in columns.items():
+        content = np.ascontiguousarray(column, column.dtype.newbyteorder("<"))
+        held[name] = [str(column.dtype), list(column.shape), hashlib.sha256(content.tobytes()).hexdigest()]
+    return hashlib.sha256(json.dumps([attributes, held], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _gzip(name: str, column: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:

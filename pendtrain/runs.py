@@ -11,7 +11,7 @@
         embeddings/           <dataset name>-<split>.h5; see embedding_file.py
 
 `began` is when the run first began, `train_seconds` how long all its legs trained, up to the last sign of life; the
-other facts are those of the last leg.
+other facts are those of the last leg. `encoder_sha256` is that of encoder.safetensors, hexadecimal.
 `status` is `running`, `stopped` (by a signal), `complete` or `failed` (then `reason` says why).
 `run.json` says `complete` only when everything else stands. A directory without it is not a run. While it is
 `running`, `heartbeat` is the time, in UTC, of a moment not long ago; of a complete one `learning` says `ok`,
@@ -76,6 +76,7 @@ SCHEMA: dict[str, Any] = {
         "heartbeat": {"type": "string"},
         "train_seconds": {"type": ["number", "null"]},
         "images_per_second": {"type": ["number", "null"]},
+        "encoder_sha256": {"type": "string"},
     },
 }
 """Of `run.json` (JSON Schema, draft 2020-12), which may come from anybody; more may be there."""

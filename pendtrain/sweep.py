@@ -57,8 +57,9 @@ class Planned:
         """Train; returns the outcome (`complete`, `failed`, `stopped`, `refused`, `elsewhere`), and what to say."""
         import torch
 
-        from pendtrain.fit import Settings, Stopped, TrainingFailed, fit
+        from pendtrain.fit import fit
         from pendtrain.run import Elsewhere
+        from pendtrain.state import Settings, Stopped, TrainingFailed
 
         if threads:  # fewer where OMP_NUM_THREADS says so
             torch.set_num_threads(min(threads, torch.get_num_threads()))
@@ -182,6 +183,8 @@ class Lane:
             return self.pool.submit(work, entry, *how).result()
         except BrokenExecutor:
             self.pool = None
+            if self.stopping.is_set():  # it was asked before it could listen
+                return "stopped", f"{entry.run}: not begun"
             return "failed", f"{entry.run}: its process died: killed, or out of memory"
 
     def stop(self) -> None:

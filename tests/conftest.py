@@ -1,9 +1,13 @@
 """Small real datasets and runs, built once and shared by the tests that only read them."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a test run in the background; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +25,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete contrastive run of 2 epochs on `small`."""
-    from pendtrain.fit import Settings, fit
+    from pendtrain.fit import fit
     from pendtrain.recipe import Recipe
+    from pendtrain.state import Settings
 
     out = tmp_path_factory.mktemp("runs")
     run, _ = fit(small, Recipe(epochs=2, batch=16), out, Settings(log_every=1, quiet=True))

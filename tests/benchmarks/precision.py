@@ -16,9 +16,10 @@ from pathlib import Path
 import click
 
 from pendtrain.cli import PAIR
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe, read_recipe
 from pendtrain.shards import open_dataset
+from pendtrain.state import Settings
 
 BARS = {"spearman": 0.0002, "local_spearman": 0.003}
 

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pendeval.files import Embeddings, PopulationEmbeddings, pair_up, read
+from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
+from pendeval.files import pair_up
 from pendeval.score_population import score_population
 from pendgen.inspection import verify
 from pendtrain.recipe import Recipe

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.torture
 
 
 def times(what: str) -> int:
-    return TIMES[what] if LONG else 3
+    return TIMES[what] if LONG else 1
 
 
 def once(arguments: list[str]) -> float:

@@ -14,8 +14,9 @@ from pendgen.build import build
 from pendgen.dataset import Dataset
 from pendgen.manifest import read_manifest
 from pendgen.variants import Vanilla
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.state import Settings
 
 QUIET = Settings(quiet=True)
 TABLE = Recipe(encoder="table", epochs=4, batch=20, optimiser="adamw", learning_rate=0.3)

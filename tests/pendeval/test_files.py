@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pendeval import cache, files
-from pendeval.files import Embeddings, PopulationEmbeddings, Problem, Source, find, pair_up, read, read_curve
+from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
+from pendeval.files import Problem, Source, find, pair_up, read_curve
 from pendeval.measures import exact
 from pendeval.report import report
 from pendeval.tables.condition import identity

@@ -10,7 +10,7 @@ from scipy.special import ellipj, ellipkinc, ellipkm1
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
-from pendeval.files import Embeddings
+from pendeval.embeddings import Embeddings
 from pendeval.measures import regression
 from pendeval.measures.motion import velocity
 from pendeval.measures.registry import WIDE

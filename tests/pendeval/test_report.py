@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from pendeval.files import Embeddings, PopulationEmbeddings, read
+from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
 from pendeval.measures import exact
 from pendeval.measures.regression import halves
 from pendeval.report import keep, report, score_file
@@ -328,14 +328,6 @@ def started(tmp_path: Path, write_run: Write, jobs: int) -> Iterator[subprocess.
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def test_a_killed_report_leaves_no_half_written_table(tmp_path: Path, write_run: Write) -> None:
-    with started(tmp_path, write_run, 1) as process:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=60)
-        assert not list((tmp_path / "out").glob("*.csv"))
-    assert len(tables(tmp_path / "runs", tmp_path / "out")["runs"]) == 6
 
 
 def test_ctrl_c_is_one_line(tmp_path: Path, write_run: Write) -> None:

@@ -23,7 +23,8 @@ from PIL import Image
 
 from pendeval import scores
 from pendeval.cache import scored
-from pendeval.files import Embeddings, Source, pair_up
+from pendeval.embeddings import Embeddings
+from pendeval.files import Source, pair_up
 from pendeval.packing import packed
 from pendeval.report import keep, report
 from pendeval.sample import Sample, thin

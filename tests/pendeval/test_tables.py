@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr, ttest_rel
 from scipy.stats import t as student
 
-from pendeval.files import Embeddings, Problem, read
+from pendeval.embeddings import Embeddings, read
+from pendeval.files import Problem
 from pendeval.measures.registry import MEASURES, PRIMARY
 from pendeval.report import report
 from pendeval.scored import alarm

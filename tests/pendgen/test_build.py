@@ -160,17 +160,15 @@ def test_bytes_do_not_depend_on_workers_nor_on_the_executor(tmp_path: Path) -> N
         assert files(one) == files(three) == files(other)
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.6])
-def test_kill_9_then_the_same_command_gives_the_same_bytes(tmp_path: Path, moment: float) -> None:
+def test_a_shard_damaged_after_a_kill_is_built_again(tmp_path: Path) -> None:
     dataset = Dataset(GraphicalNoise(0.2), pendulums=160, images=20)
     whole, _ = build(dataset, tmp_path / "whole", num_shards=16, workers=1, quiet=True)
     command = [sys.executable, "-m", "pendgen", "build", "--variant", "graphical-noise", "--eps-g", "0.2"]
     command += ["--pendulums", "160", "--images", "20", "--workers", "1", "--out", str(tmp_path), "--quiet"]
     process = subprocess.Popen(command, start_new_session=True)
     target = tmp_path / whole.parent.name / whole.name
-    wanted = 1 + int(moment * 32)
     deadline = time.monotonic() + 60
-    while len(list(target.glob("*.h5"))) < wanted and process.poll() is None and time.monotonic() < deadline:
+    while len(list(target.glob("*.h5"))) < 20 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

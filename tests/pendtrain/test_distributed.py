@@ -86,7 +86,8 @@ def test_a_whole_run_over_two_processes_and_a_batch_they_cannot_divide(small: Pa
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_one_gpu_trains(small: Path, tmp_path: Path) -> None:
-    from pendtrain.fit import Settings, fit
+    from pendtrain.fit import fit
+    from pendtrain.state import Settings
 
     run, trained = fit(small, Recipe(epochs=1, batch=20), tmp_path, Settings(device="cuda", quiet=True))
     assert trained

@@ -17,12 +17,13 @@ from torchvision.models import resnet18
 from pendtrain import fit as fitting
 from pendtrain.embed import embed
 from pendtrain.encoders import create
-from pendtrain.fit import Settings, TrainingFailed, fit
+from pendtrain.fit import fit
 from pendtrain.objectives.contrastive import Contrastive
 from pendtrain.parts import Distinct
 from pendtrain.recipe import Recipe
 from pendtrain.runs import directory
 from pendtrain.shards import check_files, open_dataset, read_split
+from pendtrain.state import Settings, TrainingFailed
 
 Outcome = tuple[int, str, str]
 TINY = Recipe(epochs=1, batch=20)

@@ -13,10 +13,11 @@ import pytest
 
 from pendgen.convert import convert
 from pendtrain.embed import embed_run
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
 from pendtrain.runs import read_run
 from pendtrain.shards import open_dataset
+from pendtrain.state import Settings
 
 RECIPE = Recipe(epochs=1, batch=20)
 WRONG: list[Any] = [None, "x", 3, [], {}, [1, 2], 1.5, -1, 10**30, "../../x", "a\nb", "\x1b[31m"]
@@ -184,7 +185,15 @@ def test_weights_of_another_encoder_are_refused(small_run: Path, tmp_path: Path)
 
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     save_file({"fc.weight": np.zeros((1, 512), np.float32)}, run / "encoder.safetensors")
+    with pytest.raises(ValueError, match=r"encoder.safetensors was changed: SHA-256 .* expected .* by run.json"):
+        embed_run(run, None, "test", force=True)
+    held = json.loads((run / "run.json").read_text())
+    del held["encoder_sha256"]  # as runs of earlier versions
+    (run / "run.json").write_text(json.dumps(held))
     with pytest.raises(ValueError, match=r"encoder.safetensors does not fit the encoder of its recipe: "):
+        embed_run(run, None, "test", force=True)
+    (run / "encoder.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ValueError, match=r"encoder.safetensors cannot be read: "):
         embed_run(run, None, "test", force=True)
 
 

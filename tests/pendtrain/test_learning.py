@@ -11,8 +11,9 @@ from pendgen.build import build
 from pendgen.dataset import Dataset
 from pendgen.variants import Vanilla
 from pendtrain import fit as fitting
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.state import Settings
 
 LOG = Settings(log_every=1, quiet=True)
 

@@ -17,10 +17,11 @@ from torchvision.models import resnet18
 from pendtrain import embed as embedding
 from pendtrain import fit as fitting
 from pendtrain.embed import embed_run
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.population import LABELS, check_dataset, read_population
 from pendtrain.recipe import Recipe
 from pendtrain.shards import check_files, open_dataset, read_split
+from pendtrain.state import Settings
 
 TINY = Recipe(epochs=1, batch=20)
 QUIET = Settings(quiet=True)

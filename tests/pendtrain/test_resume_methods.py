@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pendtrain import fit as fitting
-from pendtrain.fit import Settings, Stopped, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import METHODS, Recipe
+from pendtrain.state import Settings, Stopped
 
 OFTEN = Settings(log_every=1, checkpoint_seconds=0.0, quiet=True)
 

@@ -14,8 +14,9 @@ import pytest
 
 from pendtrain import distributed
 from pendtrain import fit as fitting
-from pendtrain.fit import Settings, Stopped, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.state import Settings, Stopped
 
 RECIPE = Recipe(epochs=2, batch=10)
 QUIET = Settings(quiet=True)

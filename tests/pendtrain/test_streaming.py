@@ -21,10 +21,11 @@ from pendgen.convert import convert
 from pendgen.dataset import Dataset
 from pendgen.variants import Cropping, Vanilla
 from pendtrain.embed import embed_run
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.loader import pair_loader
 from pendtrain.recipe import Recipe
 from pendtrain.shards import LABELS, open_dataset, read_split
+from pendtrain.state import Settings
 from pendtrain.streaming import DiskImages, images_of
 
 Outcome = tuple[int, str, str]
@@ -263,7 +264,7 @@ def test_embed_refuses(small: Path, small_run: Path, tmp_path: Path, refused: Ca
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     (run / "encoder.safetensors").write_bytes(b"not weights")
     (run / "embeddings" / "vanilla-test.h5").unlink()
-    assert "encoder.safetensors cannot be read" in refused("pendtrain", "embed", run)
+    assert "encoder.safetensors was changed: SHA-256 " in refused("pendtrain", "embed", run)
     (run / "encoder.safetensors").unlink()
     assert "has no encoder yet" in refused("pendtrain", "embed", run)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.state import Settings
 from pendtrain.sweep import Lanes, Planned
 
 Outcome = tuple[int, str, str]

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from pendtrain.encoders.table import Table
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.parts import Distinct
 from pendtrain.recipe import Recipe
 from pendtrain.shards import open_dataset, read_split
+from pendtrain.state import Settings
 
 Outcome = tuple[int, str, str]
 HOW = Settings(quiet=True)

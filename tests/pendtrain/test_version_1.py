@@ -20,8 +20,9 @@ from safetensors.torch import save_file
 from pendtrain import fit as fitting
 from pendtrain.embed import embed_run
 from pendtrain.encoders import create
-from pendtrain.fit import Settings, Stopped, fit
+from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.state import Settings, Stopped
 
 Outcome = tuple[int, str, str]
 GOLDEN = Path(__file__).parents[1] / "golden"

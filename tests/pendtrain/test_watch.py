@@ -15,10 +15,11 @@ from scipy.stats import spearmanr
 
 from pendtrain import fit as fitting
 from pendtrain.encoders import create
-from pendtrain.fit import Settings, fit
+from pendtrain.fit import fit
 from pendtrain.objectives.contrastive import Contrastive
 from pendtrain.recipe import Recipe
 from pendtrain.shards import open_dataset
+from pendtrain.state import Settings
 from pendtrain.watch import Watch, spearmans
 
 Outcome = tuple[int, str, str]
