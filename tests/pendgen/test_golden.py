@@ -55,11 +55,7 @@ def test_golden(name: str, protocol: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=list(VARIANTS))
 def test_content_does_not_depend_on_shards_workers_or_container(variant: Variant, tmp_path: Path) -> None:
-    ways = [
-        {"num_shards": 1, "workers": 1},
-        {"num_shards": 4, "workers": 2},
-        {"num_shards": 12, "workers": 3, "container": "webdataset"},
-    ]
+    ways = [{"num_shards": 1, "workers": 1}, {"num_shards": 12, "workers": 3, "container": "webdataset"}]
     made = [small(variant, "paper", tmp_path / str(number), **way) for number, way in enumerate(ways)]
     assert len({read_manifest(directory)["digest"]["content"] for directory in made}) == 1
 

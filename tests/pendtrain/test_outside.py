@@ -93,26 +93,23 @@ def test_a_method_from_outside_through_fit_kill_resume_embed_and_report(
     options = ["--shards", unpeopled, "--method", "theirs:Pulled", "--set", "pull=.25", "--epochs", 3, "--batch", 10]
     options += ["--checkpoint-seconds", 0, "--quiet"]
 
-    def process(out: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "pendtrain", "fit", *map(str, options), "--out", str(out)]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-
     whole, killed = (
         out / "vanilla" / "theirs-Pulled-d1-epochs-3-batch-10-pull-0.25" / "seed-0"
         for out in (tmp_path / "whole", tmp_path / "killed")
     )
-    assert process(tmp_path / "whole").wait() == 0
-    victim = process(tmp_path / "killed")
+    monkeypatch.syspath_prepend(str(outside))
+    assert command("pendtrain", "fit", *options, "--out", tmp_path / "whole")[0] == 0
+    words = [sys.executable, "-m", "pendtrain", "fit", *map(str, options), "--out", str(tmp_path / "killed")]
+    victim = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (killed / "checkpoint.pt").exists() and victim.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     victim.kill()
     assert victim.wait() == -signal.SIGKILL
-    assert process(tmp_path / "killed").wait() == 0
+    assert command("pendtrain", "fit", *options, "--out", tmp_path / "killed")[0] == 0
     assert (killed / "encoder.safetensors").read_bytes() == (whole / "encoder.safetensors").read_bytes()
     assert json.loads((killed / "run.json").read_text())["resumed_at_step"] > 0
 
-    monkeypatch.syspath_prepend(str(outside))
     code, _, error = command("pendtrain", "embed", killed, "--split", "train")
     assert (code, len(error.splitlines())) == (2, 1)
     assert "names 'theirs:Pulled', code from elsewhere, as its method; --method imports it" in error

@@ -30,11 +30,11 @@ if __name__ == "__main__":
     data = torch.load(sys.argv[1], weights_only=True)
     torch.set_num_threads(1)
     with world(torch.device("cpu")) as here:
-        for number, settings in enumerate(json.loads(sys.argv[3])):
-            learner = learner_of(settings, data["first"].shape[-1])
+        for number, (settings, pixels) in enumerate(json.loads(sys.argv[3])):
+            learner = learner_of(settings, pixels)
             parallel = here.wrap(learner, torch.device("cpu"))
             part = slice(here.rank * 4, here.rank * 4 + 4)
-            rows = parallel(data["first"][part], data["second"][part])
+            rows = parallel(*(data[name][part, :, :pixels, :pixels] for name in ("first", "second")))
             assert rows[0].dtype == torch.float64
             known = data["few"] if settings.get("method") in ("joint", "paws") else data["energy"]
             labels = Labels(here.gather(known[part]), here.gather(data["extra"][part]).bool())
