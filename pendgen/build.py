@@ -112,7 +112,8 @@ def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tupl
     name = name or dataset.name + ("-webdataset" if container == "webdataset" else "")
     if not re.match(PLAIN_NAME, name) or any(sign in name for sign in "[]{}*?"):
         raise ValueError(
-            f"name is {name!r}, expected a plain directory name, without []{{}}*? or a leading dash or dot"
+            f"name is {name!r}, expected a plain directory name of at most 200 letters, without []{{}}*? or a leading "
+            "dash or dot; set --name"
         )
     return out / name / fmt.CONTENT_VERSION, name
 
