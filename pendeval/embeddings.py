@@ -177,6 +177,8 @@ def _hold_against_checksum(file: h5py.File) -> None:
     held = {}
     for name in file:
         column = _trusted(file, name, MOST_DIFFERENT, MOST_EMBEDDED)
+        if column.dtype.kind not in "fiub":
+            raise ValueError(f"{name} is of {column.dtype}, expected numbers")
         content = np.asarray(column[()], column.dtype.newbyteorder("<"))
         held[name] = [str(column.dtype), list(column.shape), hashlib.sha256(content.tobytes()).hexdigest()]
     attributes = {key: plain(value) for key, value in file.attrs.items() if key != "checksum"}
@@ -194,12 +196,11 @@ def _trusted(file: h5py.File, name: str, most_rows: int, most_values: int) -> h5
     column = file.get(name)
     if not isinstance(column, h5py.Dataset):
         raise ValueError(f"no dataset {name}")
-    if column.dtype.kind not in "fiub" or not column.ndim:
-        raise ValueError(f"{name} has shape {column.shape} of {column.dtype}, expected numbers")
     if column.external or column.is_virtual:
         raise ValueError(f"{name} keeps its data in other files, expected it in this one")
-    outputs = column.shape[-1] if name == "embedding" else 0
-    if column.size > most_values or len(column) > most_rows or outputs > MOST_OUTPUTS:
+    shape = column.shape or (0,)
+    outputs = shape[-1] if name == "embedding" else 0
+    if column.size > most_values or shape[0] > most_rows or outputs > MOST_OUTPUTS:
         most = f"{most_values:,} values, {most_rows:,} rows and {MOST_OUTPUTS} outputs"
         raise ValueError(f"{name} declares shape {column.shape}, expected at most {most}")
     if column.chunks and np.prod(column.chunks, dtype=float) * column.dtype.itemsize > MOST_CHUNK_BYTES:
