@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -177,6 +178,7 @@ def main() -> None:
 
     for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
         signal.signal(number, terminate)
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook leaves a name that may not exist here
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")

@@ -305,16 +305,17 @@ def list_runs(root: Path) -> int:
     """
     from pendtrain.runs import read_run
 
-    bad, found = 0, sorted(path.parent for path in root.rglob("run.json"))
+    bad, found = False, sorted(path.parent for path in root.rglob("run.json"))
     if not found:
         raise FileNotFoundError(f"{root} holds no runs (no run.json)")
     for run in found:
         try:
-            click.echo(_line(run, read_run(run) or {}))
+            line, unreadable = _line(run, read_run(run) or {}), False
         except (ValueError, LookupError, TypeError, OSError) as problem:
-            click.echo(f"unreadable {run}: {plain(problem)}", err=True)
-            bad = 1
-    return bad
+            line, unreadable = f"unreadable {run}: {plain(problem)}", True
+        click.echo(line, err=unreadable)
+        bad |= unreadable
+    return int(bad)
 
 
 def _line(run: Path, facts: dict[str, Any]) -> str:

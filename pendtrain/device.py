@@ -14,7 +14,12 @@ def choose_device(name: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ValueError("device is 'cuda', but torch finds no CUDA GPU here; expected auto or cpu")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    if not available or name == "cpu":
+        return torch.device("cpu")
+    # float32 is float32 there as well, not TF32, and cuDNN takes algorithms whose sums have one order.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return torch.device("cuda")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""README's table of methods is what the kept scores say, to the last digit printed."""
+"""README's tables are what the kept scores say, to the last digit printed."""
 
 import re
 from pathlib import Path
@@ -47,3 +47,28 @@ def test_the_table_of_methods_is_that_of_the_kept_scores(summary: pd.DataFrame) 
         else:
             expected += ["", ""]
         assert (n, cells) == (str(int(both[0][0]["n"])), expected), method
+
+
+def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
+    """Rows of `fast`: 20 epochs in float32 and 7 in bfloat16, each of five replicates."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = [
+        line.split("|")[2:-1] for line in text.splitlines() if line.startswith(("| contrastive, ", "| supervised, the"))
+    ]
+    measures = (("population_global", 5), ("population_local", 4), ("population_rmse", 4), ("population_range", 2))
+    expected = []
+    for precision, epochs in (("fp32", 20), ("auto", 7)):
+        folders = sorted((ROOT / "data/results/campaign" / precision).glob("vanilla*"))
+        made = report(
+            [each for each in folders if re.fullmatch(r"vanilla(-seed-\d)?", each.name)],
+            tmp_path,
+            csv_only=True,
+            quiet=True,
+        )
+        rows = made.frames["summary"]
+        rows = rows[rows["recipe"].str.contains(f'"epochs": {epochs},', regex=False) & (rows["dim"] == 1)]
+        for method in ("contrastive", "supervised"):
+            held = rows[rows["method"] == method].set_index("measure")
+            scores = [f"{printed(held.loc[m, 'mean'], d)} ± {printed(held.loc[m, 'sd'], d)}" for m, d in measures]
+            expected.append([str(int(held.loc["population_global", "n"])), *scores])
+    assert [[cell.strip() for cell in row] for row in table[:4]] == expected

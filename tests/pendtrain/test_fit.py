@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from pendtrain import fit as fitting
+from pendtrain.device import choose_device
 from pendtrain.embed import embed
 from pendtrain.encoders import create
 from pendtrain.fit import fit
@@ -245,3 +246,19 @@ def test_bad_input_is_one_line(
 def test_a_missing_gpu_is_said(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     error = refused("pendtrain", "fit", "--shards", small, "--out", tmp_path, "--device", "cuda")
     assert "torch finds no CUDA GPU" in error
+
+
+def test_on_a_gpu_float32_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings alone, of torch as it is here: cuDNN would take TF32 and whatever algorithm is fastest."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.deterministic
+    assert before == (True, False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    try:
+        assert choose_device("cpu").type == "cpu"
+        assert (cudnn.allow_tf32, cudnn.deterministic) == before
+        assert choose_device("auto").type == "cuda"
+        assert (cudnn.allow_tf32, cudnn.deterministic) == (False, True)
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        cudnn.allow_tf32, cudnn.deterministic = before
