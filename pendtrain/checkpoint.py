@@ -46,9 +46,7 @@ def restore(path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, id
     if not path.is_file():
         return 0
     try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():  # which torch does not look at
-                raise ValueError(f"{damaged} is damaged")
+        _check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         found, step, its_own = state["version"], int(state["step"]), dict(state["identity"])
     except Exception as problem:  # torch raises whatever the damaged bytes lead it to
@@ -66,6 +64,17 @@ def restore(path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, id
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
         raise ValueError(f"checkpoint {path} does not fit: {_line(problem)}; delete it to begin anew") from None
     return step
+
+
+def _check_archive(path: Path) -> None:
+    """Raise ValueError where a member is not what its checksum says, which torch does not look at, or a bomb."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        stored = all(each.compress_type == zipfile.ZIP_STORED for each in members)
+        if not stored or sum(each.file_size for each in members) > path.stat().st_size:
+            raise ValueError("it is packed, expected members as torch stores them")
+        if damaged := archive.testzip():
+            raise ValueError(f"its member {damaged} is damaged")
 
 
 def _line(problem: Exception) -> str:

@@ -33,6 +33,13 @@ class World:
     rank: int = 0
     size: int = 1
     local: int = 0
+    launcher: int = 0
+    """Process number of the torchrun that watches over this process; 0: none does."""
+
+    @property
+    def deserted(self) -> bool:
+        """Whether the torchrun that would forward signals to this process has died, which leaves it to nobody."""
+        return self.launcher not in (0, os.getppid())
 
     def gather(self, rows: Tensor) -> Tensor:
         """Rows of all processes in the order of their ranks, with gradient: (B/size, …) → (B, …)."""
@@ -92,18 +99,25 @@ def _met() -> tuple[Any, int, int]:
     return store, rank, count
 
 
+def _number(name: str, usual: int) -> int:
+    text = os.environ.get(name) or str(usual)
+    if not text.isdecimal():
+        raise ValueError(f"{name} is {text!r} in the environment, expected a whole number; unset it to train alone")
+    return int(text)
+
+
 @contextmanager
 def world(device: torch.device) -> Iterator[World]:
-    """The processes `torchrun` started, or this one alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    """The processes `torchrun` started, or this one alone. Raises ValueError where they do not meet."""
+    if _number("WORLD_SIZE", 1) == 1:
         yield World()
         return
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local, launcher = _number("LOCAL_RANK", 0), os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
     if device.type == "cuda":
         torch.cuda.set_device(local)
     store, rank, size = _met()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=size)
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), local)
+        yield World(dist.get_rank(), dist.get_world_size(), local, launcher)
     finally:
         dist.destroy_process_group()

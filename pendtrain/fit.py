@@ -140,7 +140,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                 due = time.monotonic() - saved >= state.settings.checkpoint_seconds
                 logging = (step + 1) % state.settings.log_every == 0 or step + 1 == total
                 looking = (step + 1) % (watch.every * steps) == 0 or step + 1 == total
-                stopping = here.any(bool(state.signalled))
+                stopping = here.any(bool(state.signalled) or here.deserted)
                 if logging or looking or due or stopping:
                     # Before the step, so that neither weights nor a checkpoint ever hold a NaN that was seen.
                     _refuse_infinite(state, step + 1, loss.item(), norm.item())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,11 @@ def test_hostile_damaged_and_foreign_checkpoints(small: Path, tmp_path: Path, re
     assert not Path("/tmp/pendtrain-was-here").exists()
     path.write_bytes(good[: len(good) // 2])
     assert "cannot be read" in refused(*command)
+    path.write_bytes(good[: len(good) // 2] + bytes([good[len(good) // 2] ^ 1]) + good[len(good) // 2 + 1 :])
+    assert "is damaged" in refused(*command)  # one bit of one weight
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("archive/data.pkl", bytes(10**8))
+    assert "it is packed, expected members as torch stores them" in refused(*command)
     shutil.copy(interrupted(tmp_path / "b", Recipe(epochs=3, batch=10, seed=1)), path)
     assert "is of other settings or data" in refused(*command)
     path.write_bytes(good)

@@ -92,13 +92,6 @@ def ended(process: subprocess.Popen[str], seconds: float) -> tuple[int, str]:
     return process.returncode, error
 
 
-def started(*options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pendtrain", *map(str, options)]
-    return subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-    )
-
-
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 180
     while not condition() and process.poll() is None and time.monotonic() < deadline:
@@ -109,35 +102,52 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) ->
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
 
-@needs_proc
-def test_a_signal_to_the_group_leaves_loader_workers_until_the_state_is_saved(small: Path, tmp_path: Path) -> None:
-    how = ("--epochs", 500, "--batch", 10, "--out", tmp_path, "--quiet", "--workers", 2, "--cache", 0)
-    process = started("fit", "--shards", small, *how)
-    wait_for(lambda: list(tmp_path.rglob("metrics.csv")), process)
-    os.killpg(process.pid, signal.SIGTERM)
-    code, error = ended(process, 60)
-    assert code == 128 + signal.SIGTERM
-    assert "SIGTERM at step" in error
-    assert len(error.splitlines()) == 1
-    assert status(tmp_path) == "stopped"
-    assert len(list(tmp_path.rglob("checkpoint.pt"))) == 1
+LONG_RUN = ("--epochs", 500, "--batch", 10, "--quiet")
+SCENES = {
+    "loader": (("-m", "pendtrain", "fit", *LONG_RUN, "--workers", 2, "--cache", 0), 1),
+    "sweep": (("-m", "pendtrain", "sweep", *LONG_RUN, "--seeds", 3, "--jobs", 2), 2),
+    "torchrun": (
+        ("-m", "torch.distributed.run", "--nproc-per-node", 2, "--standalone", "-m", "pendtrain", "fit", *LONG_RUN),
+        1,
+    ),
+}
+NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+ASKED = [(scene, number, group) for scene in SCENES for number in NUMBERS for group in (False, True)]
+if not os.environ.get("LAB_TORTURE"):
+    ASKED = [("loader", signal.SIGTERM, True), ("sweep", signal.SIGTERM, False), ("torchrun", signal.SIGTERM, False)]
 
 
 @needs_proc
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGUSR1] if os.environ.get("LAB_TORTURE") else [signal.SIGTERM]
-)
-def test_a_sweep_told_to_stop_saves_what_runs_and_begins_nothing(
-    small: Path, tmp_path: Path, number: signal.Signals
+@pytest.mark.torture
+@pytest.mark.parametrize(("scene", "number", "group"), ASKED)
+def test_asked_to_stop_what_runs_is_saved_and_nothing_begins(
+    small: Path, tmp_path: Path, scene: str, number: signal.Signals, group: bool
 ) -> None:
-    how = ("--epochs", 500, "--batch", 10, "--out", tmp_path, "--quiet", "--seeds", 3, "--jobs", 2)
-    process = started("sweep", small, *how)
-    wait_for(lambda: len(list(tmp_path.rglob("metrics.csv"))) == 2, process)
-    process.send_signal(number)
-    code, _ = ended(process, 60)
-    assert code == 128 + number
+    """The leader alone, as `kill` does, or all processes of the group, as Ctrl-C and schedulers do."""
+    command, begun = SCENES[scene]
+    sweep = scene == "sweep"
+    paths = ((small,) if sweep else ("--shards", small)) + ("--out", tmp_path)
+    words = [sys.executable, *map(str, command), *map(str, paths)]
+    quiet = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(words, start_new_session=True, **quiet)
+    wait_for(lambda: len(list(tmp_path.rglob("metrics.csv"))) == begun, process)
+    began = time.monotonic()
+    (os.killpg if group else os.kill)(process.pid, number)
+    code, error = ended(process, 60)
+    print(f"{scene}, {number.name} to the {'group' if group else 'leader'}: {time.monotonic() - began:.1f} s")
     runs = [json.loads(path.read_text()) for path in tmp_path.rglob("run.json")]
-    assert [held["status"] for held in runs] == ["stopped", "stopped"]
+    assert [held["status"] for held in runs] == ["stopped"] * begun, error
+    assert len(list(tmp_path.rglob("checkpoint.pt"))) == begun
+    if scene == "torchrun":  # whose own codes and lines these are
+        assert code != 0
+        if number != signal.SIGUSR1:  # of which torchrun dies; its processes see that, and stop by themselves
+            assert f"{number.name} at step" in error
+        return
+    assert code == 128 + number
+    assert "Traceback" not in error
+    if not sweep:
+        assert f"{number.name} at step" in error
+        assert len(error.splitlines()) == 1
 
 
 def test_processes_that_never_come_are_waited_for_with_a_limit(
@@ -159,6 +169,14 @@ def test_processes_that_never_come_are_waited_for_with_a_limit(
     assert refused.startswith("pendtrain: WORLD_SIZE is 4, but its processes did not meet at 127.0.0.1:0: ")
     assert time.monotonic() - began < 60
     assert not list(tmp_path.iterdir())
+
+
+def test_a_world_that_is_no_number(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    said = refused("pendtrain", "fit", "--shards", small, "--batch", 8, "--out", tmp_path, "--quiet")
+    assert "WORLD_SIZE is 'many' in the environment, expected a whole number; unset it to train alone" in said
 
 
 def test_a_letter_that_the_output_lacks_is_no_reason_to_fail() -> None:
