@@ -14,6 +14,8 @@ import torch
 
 from pendtrain.fit import fit
 from pendtrain.recipe import Recipe
+from pendtrain.run import alone
+from pendtrain.runs import directory
 from pendtrain.state import Settings
 from pendtrain.sweep import Lanes, Planned
 
@@ -131,6 +133,20 @@ def test_a_process_that_dies_takes_one_run_along(tmp_path: Path) -> None:
         assert first.result() == ("failed", f"{entry.run}: its process died: killed, or out of memory")
         assert second.result()[0] == "refused"
         assert "no dataset directory" in second.result()[1]
+
+
+def test_sweeps_share_a_folder(small: Path, tmp_path: Path) -> None:
+    """What another process trains is left to it, what another has finished is not trained again."""
+    recipe = Recipe(epochs=1, batch=20)
+    entry = Planned(small, recipe, tmp_path, directory(tmp_path, "vanilla", recipe), "new", 0)
+    entry.run.mkdir(parents=True)
+    with alone(entry.run):
+        outcome, said = entry.execute({"quiet": True}, threads=1)
+    assert (outcome, str(entry.run) in said) == ("elsewhere", True)
+    assert entry.execute({"quiet": True}, threads=1) == ("complete", str(entry.run))
+    written = (entry.run / "run.json").stat().st_mtime_ns
+    assert entry.execute({"quiet": True}, threads=1) == ("complete", str(entry.run))  # planned before it was finished
+    assert (entry.run / "run.json").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(("given", "share", "expected"), [(2, 8, 2), (8, 1, 1)])
