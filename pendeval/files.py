@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 
 from pendeval.attributes import clean, plain
+from pendeval.hdf5 import refuse_damage
 
 RUN_FORMAT, RUN_VERSIONS = "pendulum-run", (1, 2)
 ENDINGS = (".h5", ".hdf5")
@@ -106,6 +107,7 @@ def _mates(split: Mapping[str, Any], population: Mapping[str, Any], exact: bool)
 def attributes_of(path: Path) -> dict[str, Any]:
     """Single values among the root attributes of a file; none where it cannot be read (which `read` will say)."""
     try:
+        refuse_damage(path)
         with h5py.File(path, "r") as file:
             held = {key: plain(value) for key, value in file.attrs.items()}
     except Exception:  # damage takes many forms

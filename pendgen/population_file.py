@@ -105,6 +105,7 @@ def problems(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"{named.file}: {found}"
         return
     try:
+        hdf5.check_heaps(path.read_bytes())
         with h5py.File(path, "r") as file:
             for found in _content_problems(file, named, manifest):
                 yield f"{named.file}: {found}"

@@ -34,8 +34,8 @@ train_learning ("ok"; "constant": all images have one embedding), train_layer
 ("features" where `embedding` is what the last layer sees, 512 numbers, and not its outputs), train_precision ("float32"
 or "bfloat16"), train_device. What is not known, or was not the same throughout, is absent.
 
-`checksum` is the SHA-256, hexadecimal, of a JSON text with sorted keys and without spaces: [all other root attributes,
-{dataset: [dtype, shape, SHA-256 of its bytes, little-endian, in C order]}]. A file without it is not held against any.
+The first 512 bytes, which HDF5 calls the user block, begin with a line "pendulum-embedding sha256 <digest>", which is
+that of all bytes after the block. So damage is seen before HDF5 reads any of it. A file without the line has no digest.
 
 Only `embedding`, `energy` and the format attributes are needed to score a file of a split. Version 1 lacked
 populations, examples, and all attributes from data_time_range and train_image_size on but method, dim, seed, label
@@ -54,11 +54,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendtrain import runs
+from pendtrain import hdf5, runs
 from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
 
-FORMAT, FORMAT_VERSION = "pendulum-embedding", 2
+FORMAT, FORMAT_VERSION, USER_BLOCK = "pendulum-embedding", 2, 512
 Float = NDArray[np.float64]
 EXAMPLE_ENERGIES, EXAMPLE_IMAGES = (0.05, 0.25, 0.5, 0.75, 0.95), 6
 _COMPRESSED = ("example_image", "energy_probability", "energy_moment")
@@ -79,27 +79,16 @@ def write(path: Path, columns: Mapping[str, NDArray[Any]], attributes: Mapping[s
     """Write a file whole or not at all; attributes that are None are left out."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    given = {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}
-    held = {
-        key: value if isinstance(value, str | int | float) else json.dumps(value)
-        for key, value in given.items()
-        if value is not None
-    }
-    with h5py.File(content, "w") as file:
+    with h5py.File(content, "w", userblock_size=USER_BLOCK) as file:
         for name, column in columns.items():
             file.create_dataset(name, data=column, track_times=False, compression=_gzip(name, column, attributes))
-        for key, value in {**held, "checksum": checksum(columns, held)}.items():
-            file.attrs[key] = value
-    runs.write_whole(path, content.getbuffer())
-
-
-def checksum(columns: Mapping[str, NDArray[Any]], attributes: Mapping[str, str | int | float]) -> str:
-    """What the attribute `checksum` of a file with these datasets and other root attributes is."""
-    held = {}
-    for name, column in columns.items():
-        content = np.ascontiguousarray(column, column.dtype.newbyteorder("<"))
-        held[name] = [str(column.dtype), list(column.shape), hashlib.sha256(content.tobytes()).hexdigest()]
-    return hashlib.sha256(json.dumps([attributes, held], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
+            if value is not None:
+                file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+    whole = content.getbuffer()
+    line = f"{FORMAT} sha256 {hashlib.sha256(whole[USER_BLOCK:]).hexdigest()}\n".encode()
+    whole[: len(line)] = line
+    runs.write_whole(path, whole)
 
 
 def _gzip(name: str, column: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
@@ -115,6 +104,7 @@ def is_there(path: Path, dataset: Dataset, split: str) -> bool:
     if split == "population" and dataset.population is not None:
         wanted["data_population_digest"] = dataset.population["digest"]
     try:
+        hdf5.check_heaps(path.read_bytes())
         with h5py.File(path, "r") as file:
             return all(file.attrs.get(key) == value for key, value in wanted.items())
     except (OSError, ValueError):
@@ -124,6 +114,7 @@ def is_there(path: Path, dataset: Dataset, split: str) -> bool:
 def digest_of(path: Path) -> str | None:
     """Digest of the data that a file says it embeds; None where there is no such file, or nothing to be read in it."""
     try:
+        hdf5.check_heaps(path.read_bytes())
         with h5py.File(path, "r") as file:
             found = file.attrs.get("data_digest")
     except (OSError, ValueError):

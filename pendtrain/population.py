@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pendtrain.hdf5 import column
+from pendtrain.hdf5 import check_heaps, column
 from pendtrain.shards import UNREADABLE, Dataset, check_file, check_files, reason
 
 FORMAT, FORMAT_VERSION = "pendulum-population", 1
@@ -56,6 +56,7 @@ def read_population(dataset: Dataset, images: bool = True) -> Columns:
         raise ValueError(f"{dataset.directory} has no population: {why_none(dataset)}")
     path = check_file(dataset, entry, "population")
     try:
+        check_heaps(path.read_bytes())
         with h5py.File(path, "r") as file:
             found = (file.attrs.get("format"), file.attrs.get("format_version"), file.attrs.get("split"))
             if found != (FORMAT, FORMAT_VERSION, "test"):
