@@ -18,7 +18,7 @@ import pytest
 
 LONG = bool(os.environ.get("LAB_TORTURE"))
 SIZES = (0, 1, 100, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 10_000_000)
-MEMORY = (400, 600, 900, 1200, 1600, 2000, 2500, 3000, 4000)
+MEMORY = (600, 900, 1200, 1600, 2000, 2500, 3000, 4000)
 HANDLES = (8, 12, 16, 24, 32, 64)
 TEMPORARY = (".tmp", ".new", ".converted")
 pytestmark = pytest.mark.torture
@@ -116,7 +116,7 @@ def test_too_few_file_handles(place: Place, name: str, handles: int) -> None:
 def test_too_little_memory(place: Place, name: str, megabytes: int) -> None:
     """Of address space, which is more than is used. Libraries that do not even load have no line of ours.
 
-    With 150 MB OpenBLAS, which SciPy brings, tries for ever to get its buffers.
+    With 400 MB and less OpenBLAS, which SciPy brings, tries for ever to get its buffers.
     """
     before = files(place.run)
     done = attempt(name, place, resource.RLIMIT_AS, megabytes * 2**20)
