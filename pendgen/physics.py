@@ -29,7 +29,8 @@ def angle(time: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
     inside = (m >= 0.0) & (m <= 1.0)
     if not inside.all():
         raise ValueError(f"energy must lie in [0, 1], found {m[~inside][0]}")
-    sn, _, dn, _ = ellipj(t, m)
+    # At m = 1 the pendulum has come to the top long before t = 300, and ellipj is NaN from 355 on.
+    sn, _, dn, _ = ellipj(np.where(m == 1.0, np.clip(t, -300.0, 300.0), t), m)
     # cos(θ/2) = dn, so the two-argument arctangent stays exact where arcsin is ill-conditioned.
     theta = 2.0 * np.arctan2(np.sqrt(m) * sn, dn)
     slow = (m > _SERIES_FROM) & (m < 1.0)

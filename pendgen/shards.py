@@ -8,6 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import h5py
@@ -19,7 +20,8 @@ from pendgen.format import FIELDS, FORMAT, FORMAT_VERSION, Field, Records, recor
 
 SUFFIXES = {"hdf5": "h5", "webdataset": "tar"}
 _READ_BYTES = 16 * 2**20
-UNREADABLE = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError, MemoryError, ArithmeticError)
+UNREADABLE: tuple[type[Exception], ...] = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError)
+UNREADABLE += (MemoryError, ArithmeticError, SyntaxError, TokenError)
 """Whatever the bytes of a damaged file lead h5py, NumPy, json and zlib to."""
 
 

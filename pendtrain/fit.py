@@ -23,7 +23,7 @@ from pendtrain.embed import splits_to_embed, write_embeddings
 from pendtrain.encoders import Encoder
 from pendtrain.encoders.table import MOST_SHARE
 from pendtrain.learner import Learner, ObjectiveFailed, speaks_of
-from pendtrain.loader import Known, labelled, pair_loader
+from pendtrain.loader import Known, labelled, pair_loader, signals_held
 from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import Labels, Objective
 from pendtrain.optimiser import create, set_rate
@@ -91,6 +91,11 @@ def _ending_well(state: State) -> Iterator[None]:
         if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in reason:
             reason = f"out of memory; try a smaller --batch than {state.recipe.batch}, or a smaller --cache"
             problem = ObjectiveFailed(reason)
+        elif "DataLoader worker" in reason:  # torch says so wherever training is at that moment
+            reason = (
+                "a process that loads died: killed, or out of memory; the same command goes on; try fewer --workers"
+            )
+            problem = ObjectiveFailed(reason)
         state.fail(reason)
         if isinstance(problem, ObjectiveFailed):
             raise TrainingFailed(f"{state.run} failed: {reason}") from problem
@@ -125,7 +130,9 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     with _metrics(state, step, total, watch.oracle) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
-            for first, second, energy, extra in loader:
+            with signals_held():
+                batches = iter(loader)
+            for first, second, energy, extra in batches:
                 rate = learning_rate(recipe, step, steps)
                 set_rate(optimiser, rate)
                 learner.objective.progress = step / total

@@ -6,6 +6,7 @@ workers nor processes nor the container of the shards can change it.
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -157,6 +158,19 @@ class Epoch(Sampler[list[NDArray[np.int64]]]):
         part = size // self.world
         first = number * size + self.rank * part
         return rows[first : first + part]
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Signals wait, for this process and for workers it starts meanwhile: there torch would end them by SIGTERM."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_signals_to_the_leader(_: int) -> None:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import h5py
@@ -28,7 +29,7 @@ from pendtrain.manifest import read_manifest
 from pendtrain.tar import pictures
 
 UNREADABLE: tuple[type[Exception], ...] = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError)
-UNREADABLE += (MemoryError, ArithmeticError, zlib.error)
+UNREADABLE += (MemoryError, ArithmeticError, zlib.error, SyntaxError, TokenError)
 """Whatever the bytes of a damaged file lead h5py, NumPy, json and zlib to."""
 FIELDS = {
     "image": ("uint8", "PTSS3"),

@@ -23,6 +23,7 @@ from concurrent.futures import (
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product, zip_longest
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,22 @@ class Lane:
             self.pool.shutdown()
 
 
+def _start_tracker() -> None:
+    """Start the process in which Python keeps its accounts; ignoring SIGUSR1, as it ignores SIGTERM, it outlives it."""
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGUSR1"):
+        before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        try:
+            resource_tracker.ensure_running()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+
 class Lanes(Executor):
     """So many lanes behind the interface of `concurrent.futures`; nothing is begun before a lane is free."""
 
     def __init__(self, jobs: int) -> None:
         self.stopping = threading.Event()
+        _start_tracker()
         self.lanes = [Lane(self.stopping) for _ in range(jobs)]
         self.free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         for lane in self.lanes:

@@ -90,7 +90,7 @@ def test_damage_is_named_or_harmless(whole: Path, tmp_path: Path) -> None:
         except (ValueError, OSError) as problem:
             found = [str(problem)]
         named += bool(found)
-        at_fault = {"croissant.json": ""}.get(name, name)
+        at_fault = "" if name.endswith(".json") else name  # a manifest may name a file that is not there
         assert all(at_fault in each or each.startswith("dataset.json") for each in found), (name, damage, found)
         same = (copy / name).read_bytes() == content
         forged = bool(number % 2)

@@ -150,6 +150,21 @@ def test_asked_to_stop_what_runs_is_saved_and_nothing_begins(
         assert len(error.splitlines()) == 1
 
 
+@needs_proc
+def test_a_loader_that_is_killed_is_named_and_nobody_waits_for_it(small: Path, tmp_path: Path) -> None:
+    words = [sys.executable, *map(str, SCENES["loader"][0]), "--shards", str(small), "--out", str(tmp_path)]
+    quiet = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(words, start_new_session=True, **quiet)
+    wait_for(lambda: list(tmp_path.rglob("metrics.csv")), process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for(lambda: len(children.read_text().split()) >= 2, process)
+    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+    code, error = ended(process, 60)
+    assert (code, len(error.splitlines())) == (1, 1), error
+    assert "a process that loads died: killed, or out of memory" in error
+    assert status(tmp_path) == "failed"
+
+
 def test_processes_that_never_come_are_waited_for_with_a_limit(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Outcome]
 ) -> None:
