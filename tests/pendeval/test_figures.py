@@ -315,15 +315,43 @@ def whole_world(images: int = 400, seeds: Sequence[int] = (0, 1, 2), levels: Seq
     return world
 
 
-Everything = tuple[World, dict[str, Figure], Path]
+class Labels:
+    """Looks at the labels of every figure that is drawn: how many, which leave the canvas, which overlap."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.numbers: list[int] = []
+        self.clipped: list[str] = []
+        self.overlapping: list[str] = []
+        self.original = figures.rendered
+        patch.setattr(figures, "rendered", self.rendered)
+
+    def rendered(self, canvas: Any, table: pd.DataFrame) -> tuple[bytes, bytes, bytes]:
+        contents = self.original(canvas, table)
+        canvas.draw_without_rendering()
+        texts = [text for legend in canvas.legends for text in legend.get_texts()]
+        texts += [text for axes in canvas.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
+        boxes = [(text, text.get_window_extent()) for text in texts if text.get_text() and text.get_visible()]
+        for text, box in boxes:
+            if box.x0 <= -1 or box.y0 <= -1 or box.x1 >= canvas.bbox.x1 + 1 or box.y1 >= canvas.bbox.y1 + 1:
+                self.clipped.append(text.get_text())
+            if any(box.overlaps(other) for also, other in boxes if also is not text):
+                self.overlapping.append(text.get_text())
+        self.numbers.append(len(boxes))
+        return contents
+
+
+Everything = tuple[World, dict[str, Figure], Path, Labels]
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
+    """Something for every figure, drawn; its labels were looked at."""
     world, out = whole_world(), tmp_path_factory.mktemp("figures")
-    drawn = world.draw(out)
+    with pytest.MonkeyPatch.context() as patch:
+        labels = Labels(patch)
+        drawn = world.draw(out)
     assert (drawn.missing, drawn.faults) == ([], [])
-    return world, dict(zip(EVERY, drawn.figures, strict=True)), out
+    return world, dict(zip(EVERY, drawn.figures, strict=True)), out, labels
 
 
 @pytest.fixture
@@ -405,7 +433,7 @@ BLUE, VERMILLION, GREY = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (153, 153, 153)
 
 
 def test_every_figure_is_drawn_whole(everything: Everything) -> None:
-    _, drawn, out = everything
+    _, drawn, out, _ = everything
     for number, figure in drawn.items():
         assert figure.name == NAMES[number]
         assert figure.number == (number if number.isdecimal() else "")
@@ -447,7 +475,7 @@ def test_captions_say_exact_or_sampled(everything: Everything) -> None:
 
 
 def test_svg_text_is_text(everything: Everything) -> None:
-    _, drawn, _ = everything
+    _, drawn, _, _ = everything
     words = {
         "3": ("global Spearman's ρ", "oracle", "printed in the paper", "printed, other test law"),
         "5": ("noise level ε_n", "noise level ε_g", "noisy test images", "clean test images"),
@@ -480,7 +508,7 @@ def test_unusual_runs_change_nothing(everything: Everything, tmp_path: Path) -> 
 
     Drawn twice, so that the same input gives the same bytes as well.
     """
-    _, drawn, _ = everything
+    _, drawn, _, _ = everything
     world = whole_world()
     usual = list(world.runs)
     departures: tuple[dict[str, Any], ...] = (
@@ -1041,7 +1069,7 @@ def test_many_kinds_of_training_data_share_a_colour(tmp_path: Path, only: Callab
 def test_a_fault_inside_a_figure_is_told_and_costs_no_other(
     everything: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, drawn, _ = everything
+    world, drawn, _, _ = everything
 
     def broken(_: Any) -> Any:
         raise AssertionError("an odd run")
@@ -1164,35 +1192,24 @@ def test_units_and_a_shared_test_split_are_said(tmp_path: Path, only: Callable[.
     assert "Trained in bfloat16 and float32 (mixed)." in caption
 
 
-@pytest.mark.parametrize("part", ["everything", "one panel"])
-def test_no_label_is_clipped(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checked: list[int] = []
-    original = figures.rendered
+def test_no_label_is_clipped(everything: Everything) -> None:
+    labels = everything[3]
+    assert (labels.clipped, labels.overlapping) == ([], [])
+    assert len(labels.numbers) == len(EVERY)
+    assert min(labels.numbers) > 0
 
-    def rendered(canvas: Any, table: pd.DataFrame) -> tuple[bytes, bytes, bytes]:
-        contents = original(canvas, table)
-        canvas.draw_without_rendering()
-        texts = [text for legend in canvas.legends for text in legend.get_texts()]
-        texts += [text for axes in canvas.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
-        boxes = [(text, text.get_window_extent()) for text in texts if text.get_text() and text.get_visible()]
-        for text, box in boxes:
-            inside = box.x0 > -1 and box.y0 > -1 and box.x1 < canvas.bbox.x1 + 1 and box.y1 < canvas.bbox.y1 + 1
-            assert inside, text.get_text()
-        for text, box in boxes:
-            assert not any(box.overlaps(other) for also, other in boxes if also is not text), text.get_text()
-        checked.append(len(boxes))
-        return contents
 
-    monkeypatch.setattr(figures, "rendered", rendered)
+def test_no_label_of_one_panel_is_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = whole_world(60, seeds=(0, 1))
-    if part == "one panel":
-        kept = {"vanilla", "graphical-noise"}
-        world.runs = [row for row in world.runs if {row["variant"], row["train_variant"]} <= kept]
-        world.runs = [row for row in world.runs if row["protocol"] == "paper" and row["method"] == "contrastive"]
-        world.segments = [band for band in world.segments if band["digest"] in {row["digest"] for row in world.runs}]
+    kept = {"vanilla", "graphical-noise"}
+    world.runs = [row for row in world.runs if {row["variant"], row["train_variant"]} <= kept]
+    world.runs = [row for row in world.runs if row["protocol"] == "paper" and row["method"] == "contrastive"]
+    world.segments = [band for band in world.segments if band["digest"] in {row["digest"] for row in world.runs}]
+    labels = Labels(monkeypatch)
     drawn = world.draw(tmp_path)
     assert drawn.faults == []
-    assert len(checked) == {"everything": 19, "one panel": 13}[part]
+    assert (labels.clipped, labels.overlapping) == ([], [])
+    assert len(labels.numbers) == 13
 
 
 def test_own_settings_of_matplotlib_neither_matter_nor_change(tmp_path: Path, only: Callable[..., None]) -> None:

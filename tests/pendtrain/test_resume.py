@@ -53,11 +53,11 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize(("steps", "workers"), [(1, 0), (4, 2), (6, 2), (11, 0)])
+@pytest.mark.parametrize(("steps", "workers", "seconds"), [(1, 0, 600), (4, 2, 0), (6, 2, 600), (11, 0, 600)])
 def test_stop_and_go_is_bit_equal(
-    small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, workers: int
+    small: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, workers: int, seconds: int
 ) -> None:
-    how = replace(OFTEN, workers=workers, cache=0)
+    how = replace(OFTEN, workers=workers, cache=0, checkpoint_seconds=seconds)
     with monkeypatch.context() as patch:
         stop_after(patch, steps)
         with pytest.raises(Stopped, match=f"SIGUSR1 at step {steps} of 12; saved") as stop:

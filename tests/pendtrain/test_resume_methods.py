@@ -9,7 +9,7 @@ from pendtrain.fit import fit
 from pendtrain.recipe import METHODS, Recipe
 from pendtrain.state import Settings, Stopped
 
-OFTEN = Settings(log_every=1, checkpoint_seconds=0.0, quiet=True)
+LOGGED = Settings(log_every=1, quiet=True)  # saved when it is asked to stop
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "contrastive"])
@@ -20,7 +20,7 @@ def test_every_method_resumes_to_the_bit(
     few = {"labelled": 0.3} if method in ("joint", "paws", "supervised") else {}
     averaging = 0.9 if method in ("byol", "supervised") else 0.0
     recipe = Recipe.of(method=method, epochs=1, batch=10, optimiser="adamw", averaging=averaging, **few)
-    whole, _ = fit(unpeopled, recipe, tmp_path / "whole", OFTEN)
+    whole, _ = fit(unpeopled, recipe, tmp_path / "whole", LOGGED)
     with monkeypatch.context() as patch:
         ask = fitting.learning_rate
 
@@ -31,8 +31,8 @@ def test_every_method_resumes_to_the_bit(
 
         patch.setattr(fitting, "learning_rate", rate)
         with pytest.raises(Stopped):
-            fit(unpeopled, recipe, tmp_path / "half", OFTEN)
-    run, _ = fit(unpeopled, recipe, tmp_path / "half", OFTEN)
+            fit(unpeopled, recipe, tmp_path / "half", LOGGED)
+    run, _ = fit(unpeopled, recipe, tmp_path / "half", LOGGED)
     assert (run / "encoder.safetensors").read_bytes() == (whole / "encoder.safetensors").read_bytes()
     rows, expected = ((each / "metrics.csv").read_text().splitlines() for each in (run, whole))
     assert [row.split(",")[:5] for row in rows] == [row.split(",")[:5] for row in expected]
