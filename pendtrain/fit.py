@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,9 @@ def _ending_well(state: State) -> Iterator[None]:
                 "a process that loads died: killed, or out of memory; the same command goes on; try fewer --workers"
             )
             problem = ObjectiveFailed(reason)
+        if state.keep and state.leads:
+            with suppress(OSError):  # the disk may be full
+                state.keep()
         state.fail(reason)
         if isinstance(problem, ObjectiveFailed):
             raise TrainingFailed(f"{state.run} failed: {reason}") from problem

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,27 @@ def test_after_the_last_step_no_step_is_lost(small: Path, tmp_path: Path, monkey
     assert held["train_seconds"] >= first["train_seconds"] > 0
     one, other = (hashlib.sha256((each / "encoder.safetensors").read_bytes()).digest() for each in (whole, run))
     assert one == other
+
+
+def test_data_that_vanish_after_the_last_step_cost_no_step(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = Path(shutil.copytree(small, tmp_path / "data")), tmp_path / "runs"
+    gone, whole = tmp_path / "gone", fitting.write_embeddings
+
+    def vanished(*arguments: object, **how: object) -> object:
+        data.rename(gone)
+        return whole(*arguments, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "write_embeddings", vanished)
+        with pytest.raises(FileNotFoundError, match="missing"):
+            fit(data, RECIPE, out, QUIET)
+    assert status(out) == "failed"
+    gone.rename(data)
+    run, trained = fit(data, RECIPE, out, QUIET)
+    held = json.loads((run / "run.json").read_text())
+    assert (trained, held["status"], held["resumed_at_step"]) == (True, "complete", 8)
 
 
 def processes(group: int) -> list[str]:
