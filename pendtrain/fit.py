@@ -63,6 +63,7 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
             check_dataset(dataset)
             state = State(run, recipe, dataset, settings, here, device, facts(recipe, dataset, device, precision, here))
             state.seconds = go_on(run, held, state.facts, state.leads)
+            state.patient = here.size > 1  # who leaves at once leaves the others amid what all do together
             with obeyed(state), _ending_well(state):
                 encoder = _optimum(state) if recipe.encoder == "optimum" else _train(state, precision)
                 if here.rank == 0:
@@ -130,6 +131,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     began, first_step, saved = time.monotonic(), step, time.monotonic()
     parallel.train()
     state.patient = True
+    _obey(state, "before the first step")
     with _metrics(state, step, total, watch.oracle) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
@@ -150,7 +152,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                 due = time.monotonic() - saved >= state.settings.checkpoint_seconds
                 logging = (step + 1) % state.settings.log_every == 0 or step + 1 == total
                 looking = (step + 1) % (watch.every * steps) == 0 or step + 1 == total
-                stopping = here.any(bool(state.signalled) or here.deserted)
+                stopping = _asked(state)
                 if logging or looking or due or stopping:
                     # Before the step, so that neither weights nor a checkpoint ever hold a NaN that was seen.
                     _refuse_infinite(state, step + 1, loss.item(), norm.item())
@@ -174,9 +176,8 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                     _stop(state, step, total)
     path = state.run / "checkpoint.pt"
     state.keep = lambda: checkpoint.save(path, learner, optimiser, step, state.identity)
-    state.patient = False
-    if state.signalled:
-        raise Interrupted(state.signalled[0], f"{signal.Signals(state.signalled[0]).name} after the last step")
+    state.patient = here.size > 1
+    _obey(state, "after the last step")
     seconds = time.monotonic() - began
     seen = shown * (total - first_step)
     state.facts |= {"train_seconds": round(state.seconds + seconds, 2), "resumed_at_step": first_step}
@@ -241,11 +242,25 @@ def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
         raise TrainingFailed(f"{state.run} failed: {reason}")
 
 
+def _asked(state: State) -> bool:
+    """Whether any process was asked to stop, so that all do."""
+    return state.world.any(bool(state.signalled) or state.world.deserted)
+
+
+def _signal(state: State) -> signal.Signals:
+    """What this process was asked by, or another one, which does not tell."""
+    return signal.Signals(state.signalled[0]) if state.signalled else signal.SIGTERM
+
+
+def _obey(state: State, when: str) -> None:
+    if _asked(state):
+        raise Interrupted(_signal(state), f"{_signal(state).name} {when}")
+
+
 def _stop(state: State, step: int, total: int) -> None:
-    number = state.signalled[0] if state.signalled else signal.SIGTERM
+    number = _signal(state)
     state.write("stopped", step=step)
-    name = signal.Signals(number).name
-    raise Stopped(number, f"{name} at step {step} of {total}; saved, the same command goes on from there")
+    raise Stopped(number, f"{number.name} at step {step} of {total}; saved, the same command goes on from there")
 
 
 def _save(state: State, encoder: Encoder) -> None:

@@ -172,6 +172,40 @@ def test_asked_to_stop_what_runs_is_saved_and_nothing_begins(
         assert len(error.splitlines()) == 1
 
 
+LATE = """
+import os, pathlib, signal, sys, time
+from pendtrain import fit, __main__
+
+def late(*arguments):
+    if os.environ["RANK"] == "1":
+        while not list(pathlib.Path(sys.argv[-1]).rglob("run.json")):
+            time.sleep(0.05)
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(2)
+    return whole(*arguments)
+
+whole, fit.Watch = fit.Watch, late
+sys.argv[0] = "pendtrain"
+__main__.main()
+"""
+
+
+@needs_proc
+def test_one_of_two_that_is_asked_before_it_begins_leaves_no_failed_run(small: Path, tmp_path: Path) -> None:
+    """What torchrun forwards comes to one that trains already and to one that has yet to begin."""
+    script, out = tmp_path / "late.py", tmp_path / "runs"
+    script.write_text(LATE)
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", 2, "--standalone", script, "fit", *LONG_RUN)
+    words = [sys.executable, *map(str, launcher), "--shards", str(small), "--out", str(out)]
+    quiet = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    code, error = ended(subprocess.Popen(words, start_new_session=True, **quiet), 180)
+    assert code != 0
+    said = "pendtrain: SIGTERM before the first step; the same command goes on from the last checkpoint"
+    assert error.count(said) == 2, error
+    assert status(out) == "stopped"
+    assert list(out.rglob("checkpoint.pt")) == []
+
+
 @needs_proc
 def test_a_loader_that_is_killed_is_named_and_nobody_waits_for_it(small: Path, tmp_path: Path) -> None:
     words = [sys.executable, *map(str, SCENES["loader"][0]), "--shards", str(small), "--out", str(tmp_path)]
