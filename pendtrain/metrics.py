@@ -61,15 +61,15 @@ class Metrics:
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows([METRICS, *kept])
         write_whole(path, table.getvalue().encode())
-        file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
-        log = csv.writer(file, lineterminator="\n")
 
         def write(row: Row) -> None:
-            log.writerow(row)
-            file.flush()
+            try:
+                with open(path, "a", newline="", encoding="utf-8") as file:
+                    csv.writer(file, lineterminator="\n").writerow(row)
+            except OSError as problem:
+                raise OSError(f"cannot write {path}: {problem.strerror or problem}") from None
 
         self.writers.append(write)
-        self.closers.append(file.close)
 
     def _open_tensorboard(self, folder: Path, step: int) -> None:
         try:

@@ -16,11 +16,12 @@ from scipy.stats import spearmanr
 from pendtrain import fit as fitting
 from pendtrain.encoders import create
 from pendtrain.fit import fit
+from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives.contrastive import Contrastive
 from pendtrain.recipe import Recipe
 from pendtrain.shards import open_dataset
 from pendtrain.state import Settings
-from pendtrain.watch import Watch, spearmans
+from pendtrain.watch import Scores, Watch, spearmans
 
 Outcome = tuple[int, str, str]
 
@@ -122,3 +123,16 @@ def test_a_silent_run_is_told_from_a_live_one(small_run: Path, tmp_path: Path, c
         (tmp_path / "run.json").write_text(json.dumps({**held, "status": "running", "heartbeat": beat}))
         found = command("pendtrain", "list", tmp_path)[1]
         assert said in found or f"alive {age + 1} s ago" in found
+
+
+def test_a_row_that_cannot_be_written_names_its_file(tmp_path: Path) -> None:
+    """As when a shared file system comes back without what was open on it."""
+    row = (1, 0, 2.5, 1e-3, 1.0, 100.0, 20)
+    with Metrics(tmp_path, 0, "csv", Progress("", 0, 2, True), Scores(1.0, 1.0, 1.0)) as log:
+        log(row, 0.5, None)
+        path = tmp_path / "metrics.csv"
+        assert len(path.read_text().splitlines()) == 2
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(OSError, match=r"cannot write .*metrics\.csv: Is a directory"):
+            log(row, 1.0, None)
