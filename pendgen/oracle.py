@@ -24,7 +24,8 @@ What it leaves out
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from scipy.special import ndtr
 from pendgen import antialias, physics
 from pendgen.dataset import Dataset, Geometry, Split
 from pendgen.render import positions, visible
+from pendgen.variants.variant import Range
 
 Float = NDArray[np.float64]
 GOLDEN = (5**0.5 - 1) / 2
@@ -102,15 +104,21 @@ class ExactOracle:
 def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -> Oracle | ExactOracle:
     """The oracle of one split, from nodes × nodes quadrature points (default: 2048, 4096 from 64 px).
 
-    The result does not depend on `workers` (threads).
+    The result does not depend on `workers` (threads), nor on what datasets differ in that are replicates or
+    of another size: they share one, kept from one to the next.
     """
-    nodes = nodes or (2048 if dataset.geometry.canvas < 64 else 4096)
+    same = replace(dataset, seed=0, pendulums=1, images=2)
+    return _tabulated(same, split.time_range, nodes or (2048 if dataset.geometry.canvas < 64 else 4096), workers)
+
+
+@lru_cache(maxsize=2)
+def _tabulated(dataset: Dataset, time_range: Range, nodes: int, workers: int) -> Oracle | ExactOracle:
     edges, centre = _fine_arcs(dataset.geometry) if dataset.antialias else arcs(dataset.geometry)
     blur = landing(edges, dataset.eps_n) if dataset.eps_n else None
     chunks = [np.arange(nodes)[start::_CHUNKS] for start in range(_CHUNKS)]
 
     def accumulate(energies: NDArray[np.int64]) -> Float:
-        return _quadrature(dataset, split, edges, blur, energies, nodes)
+        return _quadrature(dataset.time_gap, time_range, edges, blur, energies, nodes)
 
     with ThreadPoolExecutor(workers) as pool:
         halves = np.zeros((2, 2, len(centre), len(centre)))
@@ -118,10 +126,13 @@ def tabulate(dataset: Dataset, split: Split, nodes: int = 0, workers: int = 1) -
             halves[number % 2] += part
     whole = halves.sum(axis=0) / halves[:, 0].sum()
     error = _disagreement(halves)
-    if dataset.antialias:
-        return _view_exactly(whole, dataset, centre, error)
-    _fill_unreached(whole, dataset, split, centre)
-    return _view(whole, dataset, centre, error)
+    if not dataset.antialias:
+        _fill_unreached(whole, dataset.time_gap, time_range, centre)
+    made = (_view_exactly if dataset.antialias else _view)(whole, dataset, centre, error)
+    for array in vars(made).values():
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)  # several datasets may share it
+    return made
 
 
 def arcs(geometry: Geometry) -> tuple[Float, Float]:
@@ -140,8 +151,8 @@ def _fine_arcs(geometry: Geometry) -> tuple[Float, Float]:
 
 
 def _quadrature(
-    dataset: Dataset,
-    split: Split,
+    time_gap: float,
+    time_range: Range,
     edges: Float,
     blur: csr_array | None,
     chunk: NDArray[np.int64],
@@ -155,23 +166,23 @@ def _quadrature(
     # mirrored; at times reflected about the turning point they change places. So a quarter of the
     # period is evaluated and used four times.
     middle = (np.arange(nodes // 4) + stagger) / nodes * period
-    before, after = middle - dataset.time_gap / 2, middle + dataset.time_gap / 2
+    before, after = middle - time_gap / 2, middle + time_gap / 2
     pairs = _pairs(edges, physics.angle(before, energy).ravel(), physics.angle(after, energy).ravel(), blur)
     mean = np.repeat(energy[:, 0], nodes // 4)
     total = np.zeros((2, len(edges) - 1, len(edges) - 1))
     for swapped, mirrored in ((False, False), (False, True), (True, False), (True, True)):
         phase = period / 2 - after if swapped else before
         phase = phase + period / 2 if mirrored else phase
-        weight = (_visits(phase, period, split) * period).ravel()
+        weight = (_visits(phase, period, time_range) * period).ravel()
         part = np.array([pairs(w) for w in (weight, weight * mean)])
         part = part.transpose(0, 2, 1) if swapped else part
         total += part[:, ::-1, ::-1] if mirrored else part
     return total
 
 
-def _visits(phase: Float, period: Float, split: Split) -> Float:
-    """How often the phase falls into the split's time range."""
-    low, high = split.time_range
+def _visits(phase: Float, period: Float, time_range: Range) -> Float:
+    """How often the phase falls into the time range."""
+    low, high = time_range
     return np.asarray(np.ceil((high - phase) / period) - np.ceil((low - phase) / period), np.float64)
 
 
@@ -217,7 +228,7 @@ def landing(edges: Float, eps_n: float, fineness: int = 8) -> csr_array:
     return csr_array(vstack(blocks))
 
 
-def _fill_unreached(table: Float, dataset: Dataset, split: Split, centre: Float, nodes: int = 512) -> None:
+def _fill_unreached(table: Float, time_gap: float, time_range: Range, centre: Float, nodes: int = 512) -> None:
     """Give images next to a reached one the energy of the nearest of nodes × nodes points, in place."""
     reached = table[0] > 0
     near = np.zeros_like(reached)
@@ -228,9 +239,9 @@ def _fill_unreached(table: Float, dataset: Dataset, split: Split, centre: Float,
     if not len(first):
         return
     energy = np.repeat((np.arange(nodes) + 0.5) / nodes, nodes)
-    period = np.minimum(physics.period(energy), np.ptp(split.time_range))
-    time = split.time_range[0] + np.tile((np.arange(nodes) + 0.5) / nodes, nodes) * period
-    blue, red = physics.angle(time, energy), physics.angle(time + dataset.time_gap, energy)
+    period = np.minimum(physics.period(energy), np.ptp(time_range))
+    time = time_range[0] + np.tile((np.arange(nodes) + 0.5) / nodes, nodes) * period
+    blue, red = physics.angle(time, energy), physics.angle(time + time_gap, energy)
     # Neither balanced nor compact: on this curved sheet of points the same answers come a hundred times faster.
     tree = cKDTree(_torus(blue, red), balanced_tree=False, compact_nodes=False)
     _, nearest = tree.query(_torus(centre[first], centre[second]))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pendgen import population
+from pendgen import oracle, population
 from pendgen.build import build
 from pendgen.dataset import Dataset
 from pendgen.format import FIELDS, Records
@@ -48,7 +48,8 @@ def _rate(images: int, work: Callable[[], object]) -> Callable[[], float]:
 
 
 def build_anew(dataset: Dataset, folder: Path) -> None:
-    """As a process of its own would: without the population of the round before."""
+    """As a process of its own would: without the oracle and the population of the round before."""
+    oracle._tabulated.cache_clear()
     population._enumerate.cache_clear()
     build(dataset, folder, force=True, quiet=True)
 
