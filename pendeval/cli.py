@@ -40,11 +40,18 @@ def cli() -> None:
 @_paths
 @click.option("--out", type=PATH, default="report", help="Folder of the report.")
 @click.option("--csv-only", is_flag=True, help="Tables alone, no figures and no page.")
+@click.option("--reference/--no-reference", default=True, help="The lab's own results of the same settings beside.")
 @_only
 @_jobs
 @_quiet
 def report(
-    paths: tuple[Path, ...], out: Path, csv_only: bool, only: tuple[str, ...], jobs: int | None, quiet: bool
+    paths: tuple[Path, ...],
+    out: Path,
+    csv_only: bool,
+    reference: bool,
+    only: tuple[str, ...],
+    jobs: int | None,
+    quiet: bool,
 ) -> int:
     """Score every embeddings file below PATHS; write CSV tables, figures/ and report.html.
 
@@ -54,14 +61,17 @@ def report(
     """
     from joblib import cpu_count
 
+    from pendeval.page.verdicts import answer
     from pendeval.report import report as write
     from pendeval.scored import alarm
     from pendeval.tables.condition import rows_of
     from pendeval.tables.summary import main_table
 
-    made = write(paths, out, only=only, csv_only=csv_only, jobs=jobs or cpu_count(), quiet=quiet)
+    jobs = jobs or cpu_count()
+    made = write(paths, out, only=only, csv_only=csv_only, reference=reference, jobs=jobs, quiet=quiet)
     frames = made.frames
     if len(frames["runs"]):
+        click.echo(f"{answer(rows_of(frames['claims']), rows_of(frames['summary']))}\n")
         click.echo(main_table(frames["summary"]))
         counts = frames["claims"]["verdict"].value_counts()
         verdicts = ("supported", "contradicted", "equal", "undecided")

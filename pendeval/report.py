@@ -43,16 +43,18 @@ def report(
     *,
     only: Sequence[str] = (),
     csv_only: bool = False,
+    reference: bool = True,
     jobs: int = 1,
     quiet: bool = False,
 ) -> Report:
     """Score everything below `roots` (runs, embeddings files, score files) and write the report to `out`.
 
-    `only` keeps datasets by variant or name. Raises FileNotFoundError where there is nothing to score at all,
+    `only` keeps datasets by variant or name; `reference` puts the lab's own results beside.
+    Raises FileNotFoundError where there is nothing to score at all,
     ValueError where `only` leaves nothing, OSError where `out` cannot be written (before any scoring).
     """
     found, problems = gather(roots, out / ".cache", only=only, jobs=jobs, quiet=quiet)
-    frames, problems = tables.tabulate(found, problems, roots)
+    frames, problems = tables.tabulate(found, problems, roots, reference)
     written = [f"{name}.csv" for name in (*frames, "problems")]
     drawn = None if csv_only else _draw(frames, found, out / "figures", quiet)
     if drawn is not None:

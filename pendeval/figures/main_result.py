@@ -8,10 +8,16 @@ from matplotlib.ticker import MaxNLocator
 
 from pendeval.figures import choose, record, words
 from pendeval.figures.material import Material
-from pendeval.figures.style import METHOD, ORACLE, PRINTED, PRINTED_ELSEWHERE, Legend, canvas_of, legend, series
+from pendeval.figures.style import LAB, METHOD, ORACLE, PRINTED, PRINTED_ELSEWHERE, Legend, canvas_of, legend, series
 
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 _SIZES = {"vanilla": "vanilla, 32 px", "large": "large, 100 px"}
+_BESIDE: dict[str, Legend] = {
+    "reference_mean": ("the lab's own runs", LAB),
+    "published": ("printed in the paper", PRINTED),
+    "published_original_law": ("printed, other test law", PRINTED_ELSEWHERE),
+}
+"""Column of the summary → what else stands beside the runs."""
 _LAWS = {"paper": "", "original": ", original law"}
 
 
@@ -52,8 +58,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
             **ORACLE,
         )
         series(axes, [float(place)] * len(row), row, method)
-        for column, how in (("published", PRINTED), ("published_original_law", PRINTED_ELSEWHERE)):
-            axes.plot(np.full(len(row), place + 0.25), row[column].to_numpy(float), **how)
+        for column, (_, how) in _BESIDE.items():
+            aside = -0.25 if how is LAB else 0.25
+            axes.plot(np.full(len(row), place + aside), row[column].to_numpy(float), **how)
     axes.set(xticks=range(len(METHOD)), xticklabels=list(METHOD), xlim=(-0.5, 1.5))
     axes.margins(y=0.2)
     axes.grid(axis="y")
@@ -61,11 +68,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _others(every: pd.DataFrame) -> list[Legend]:
-    held = {
-        "oracle": ("oracle", ORACLE),
-        "published": ("printed in the paper", PRINTED),
-        "published_original_law": ("printed, other test law", PRINTED_ELSEWHERE),
-    }
+    held = {"oracle": ("oracle", ORACLE), **_BESIDE}
     return [entry for column, entry in held.items() if every[column].notna().any()]
 
 
@@ -77,6 +80,8 @@ def _caption(
         f"{words.counted(every)}, beside the score of the oracle E[energy | image] under the same law. "
         + words.basis({name: bool(rows["exact"].all()) for name, rows in panels.items()})
     )
+    if every["reference_mean"].notna().any():
+        caption += " Crosses: the mean over the lab's own runs of the same settings."
     if every["published"].notna().any():
         caption += " Black diamonds: the value the paper printed, measured under this law."
     if every["published_original_law"].notna().any():

@@ -2,8 +2,9 @@
 
 Contrastive is blue, solid and filled; supervised is vermillion, dashed and open; every other method has a look of its
 own, whatever stands beside it (`look`). Ceilings are grey and dotted. What the paper printed is a black diamond beside
-runs of the law it was measured under, and a hollow grey one elsewhere. Energy is coloured by one map, uniform to the
-eye and safe for the colour-blind, as are the colours of methods (Okabe & Ito 2008; Tol 2021).
+runs of the law it was measured under, and a hollow grey one elsewhere; the lab's own
+results are grey crosses. Energy is coloured by one map, uniform to the eye and safe for the colour-blind, as are the
+colours of methods (Okabe & Ito 2008; Tol 2021).
 """
 
 import hashlib
@@ -55,6 +56,7 @@ _STRANGE = ("#332288", "#882255", "#117733", "#999933", "#AA4499", "#44AA99")
 """Colours of methods not known here; none is the colour of one that is."""
 _DASHES, _MARKERS = ("-", "--", "-."), ("<", ">", "p", "H")
 ORACLE: dict[str, Any] = {"color": "0.45", "linestyle": ":", "linewidth": 1.6}
+LAB: dict[str, Any] = {"color": "0.35", "linestyle": "none", "marker": "x", "markersize": 5.5}
 PRINTED: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 5}
 PRINTED_ELSEWHERE: dict[str, Any] = {
     **{"color": "0.6", "linestyle": "none", "marker": "D", "markersize": 6, "markerfacecolor": "none"},

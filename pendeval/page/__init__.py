@@ -41,6 +41,9 @@ FRAMES: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 """Frame → its columns and what its CSV file holds."""
 
+MAIN_RESULT = "3"
+"""Number of the figure that the page opens with, where it was drawn."""
+
 
 class FigureLike(Protocol):
     """A drawn figure; the page knows nothing of how it was drawn."""
@@ -96,9 +99,10 @@ def write(
         lstrip_blocks=True,
     )
     rows = {name: rows_of(frames[name]) for name in FRAMES}
+    pictures = [_picture(figure, path.parent) for figure in figures]
     text = environment.get_template("report.html.jinja").render(
         title=title,
-        answer=answer(rows["claims"]),
+        answer=answer(rows["claims"], rows["summary"]),
         scored=len({(as_text(row["file"]), as_text(row["population_file"])) for row in rows["runs"]}),
         provenance=[_origin(row) for row in rows["provenance"]],
         problems=problems_table(rows["problems"]),
@@ -113,7 +117,8 @@ def write(
         records=records_table(rows["records"]),
         uncompared=uncompared_table(rows["records"]),
         runs=runs_table(rows["runs"]),
-        figures=[_picture(figure, path.parent) for figure in figures],
+        lead=next((figure for figure in pictures if figure["number"] == MAIN_RESULT), None),
+        figures=[figure for figure in pictures if figure["number"] != MAIN_RESULT],
         undrawn=undrawn,
         csvs=[(f"{name}.csv", holds, len(rows[name])) for name, (_, holds) in FRAMES.items()],
         measures={MEASURES[name].label: MEASURES[name].meaning for name in (*SHOWN, *LINEAR)},

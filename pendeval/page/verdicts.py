@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pendeval.conditions import PAPER_ENCODERS
 from pendeval.page.cells import Row, as_flag, as_float, as_text, counts, shown, signed, spread
 
 VERDICTS = {"supported": "✓", "contradicted": "✗", "equal": "=", "undecided": "?"}
@@ -18,26 +19,69 @@ them: what the paper says first, and what the page opens with."""
 _SCORES = ("global", "local")
 _TEXTS = ("claim", "section", "text", "evidence", "missing", "rule", "recipe", "conditions", "reasons")
 _FEW = "too few runs are here to say which is ahead"
+_TOLD = {
+    "contrastive": "the contrastive encoder, never told the energy",
+    "supervised": "the supervised encoder, told the energy",
+}
+_EXACT = ("population_global", "global_spearman")
 _SOURCES = {"population": "exact", "sample": "sampled"}
 
 
-def answer(rows: Sequence[Row]) -> str:
-    """What these runs say of the paper's headline, how sure, or that too few are here: one sentence.
+def answer(rows: Sequence[Row], summary: Sequence[Row] = ()) -> str:
+    """How near the ceiling these runs come, what they say of the paper's headline and how sure: a sentence for each.
 
-    `rows` are those of claims.csv, in any number.
+    `rows` are those of claims.csv and `summary` of summary.csv, in any number.
     """
+    return " ".join(filter(None, [*(_reached(summary, images) for images in HEADLINE), _ahead(rows)]))
+
+
+def _reached(summary: Sequence[Row], images: str) -> str:
+    """What each method reached on these images, of its condition with most runs, beside oracle and lab's own runs."""
+    found: dict[str, Row] = {}
+    for row in summary:
+        method, rank = as_text(row["method"]), _rank(row)
+        if method in _TOLD and _plain_setting(row, images) and rank > _rank(found.get(method, {})):
+            found[method] = row
+    said: list[str] = []
+    for method, who in _TOLD.items():
+        if row := found.get(method, {}):
+            lab = as_float(row["reference_mean"])
+            own = f"; the lab’s own: {lab:.5f}, n = {as_text(row['reference_n'])}" if math.isfinite(lab) else ""
+            how = "orders it with Spearman’s ρ =" if not said else "with"
+            said.append(f"{who}, {how} {as_float(row['mean']):.5f} ({counts(row['n'], as_text(row['unit']))}{own})")
+    if not said:
+        return ""
+    ceiling = as_float(next(iter(found.values()))["oracle"])
+    best = f"; the pictures allow {ceiling:.5f}" if math.isfinite(ceiling) else ""
+    return f"On {images} images {', '.join(said)}{best}."
+
+
+def _plain_setting(row: Row, images: str) -> bool:
+    """Whether a row of summary.csv is about what the paper's headline is about, but for recipe and protocol."""
+    network = as_text(row["encoder"]) in PAPER_ENCODERS and not as_text(row["layer"]) and as_float(row["dim"]) == 1
+    own = as_flag(row["own"]) and as_flag(row["usual"]) and not as_text(row["objective"])
+    return network and own and (row["variant"], row["split"], row["view"]) == (images, "test", "all")
+
+
+def _rank(row: Row) -> tuple[float, ...]:
+    """How much a row of summary.csv counts: nothing, unless it is of the score; the exact one, then of most units."""
+    measure = as_text(row.get("measure"))
+    return (as_float(row["n"]), -_EXACT.index(measure)) if measure in _EXACT else ()
+
+
+def _ahead(rows: Sequence[Row]) -> str:
+    """Which of the two methods is ahead on the images of which there are runs."""
     known = {as_text(row["claim"]): row for row in rows}
     parts = []
     for images, claims in HEADLINE.items():
         found = [(*_finding(known.get(claim, {})), score) for claim, score in zip(claims, _SCORES, strict=True)]
         if all(not details for _, details, _ in found):
-            parts.append(f"on {images} images, {_FEW}")
             continue
         (first, sure, one), (second, also, other) = found
         joint = f"{first} in {one} ({sure}) and {other} Spearman ({also})"
         apart = " and ".join(f"{what} in {score} Spearman ({how or 'no pair'})" for what, how, score in found)
         parts.append(f"on {images} images, {joint if first == second else apart}")
-    return f"Contrastive against supervised: {'; '.join(parts)}."
+    return f"Contrastive against supervised: {'; '.join(parts) or _FEW}."
 
 
 def _finding(row: Row) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pendeval import claims
+from pendeval import claims, reference
 from pendeval.files import Problem, shown
 from pendeval.scores import Record
 from pendeval.tables.agreement import AGREEMENT, agree
@@ -57,7 +57,7 @@ HOLDS: dict[str, str] = {
 
 
 def tabulate(
-    records: Sequence[Record], problems: Sequence[Problem], roots: Sequence[Path]
+    records: Sequence[Record], problems: Sequence[Problem], roots: Sequence[Path], with_reference: bool = True
 ) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
     """Every table of the report by the name of its file, and the problems, those found on the way included."""
     runs, segments = runs_and_segments(records)
@@ -65,7 +65,9 @@ def tabulate(
     kept = pd.MultiIndex.from_frame(counted[[*SOURCE]])
     counted_segments = segments[pd.MultiIndex.from_frame(segments[[*SOURCE]]).isin(kept)]
     counted_segments = counted_segments.drop_duplicates([*SOURCE, "view", "kind", "number"], ignore_index=True)
-    frames = {"runs": runs, "segments": segments, "summary": summarise(counted)}
+    summary = summarise(counted)
+    summary = reference.beside(summary) if with_reference else summary
+    frames = {"runs": runs, "segments": segments, "summary": summary}
     frames |= {"comparisons": compare(counted), "agreement": agree(records, counted)}
     frames |= {"optima": optima(counted), "fractures": fractures(counted), "labelled": labelled(counted)}
     frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pendeval import reference
 from pendeval.conditions import PAPER_ENCODERS, encoder_words
 from pendeval.measures.registry import MEASURES, SAMPLED_OF
 from pendeval.published import PUBLISHED
@@ -28,6 +29,7 @@ SUMMARY: dict[str, str] = {
     "oracle": "mean of the oracle's",
     "published": "the paper's figure, where data and recipe are those it was measured with (protocol original)",
     "published_original_law": "the paper's figure for this variant, measured with other test images and another recipe",
+    **reference.COLUMNS,
 }
 
 
@@ -35,7 +37,7 @@ _HEADINGS = ("global", "local", "RMSE", "range")
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """The frame of summary.csv from rows of runs.csv that count once."""
+    """The frame of summary.csv from rows of runs.csv that count once, the lab's own results left empty."""
     rows = []
     for cells, group in grouped(runs):
         for name, measure in MEASURES.items():

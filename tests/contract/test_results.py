@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pendeval.report import report
+from reference import made as made_reference
 
 ROOT = Path(__file__).parents[2]
 SHORT = "-epochs-10-batch-128-learning-rate-0.002-warmup-epochs-1-optimiser-adamw"
@@ -72,3 +73,10 @@ def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
             scores = [f"{printed(held.loc[m, 'mean'], d)} ± {printed(held.loc[m, 'sd'], d)}" for m, d in measures]
             expected.append([str(int(held.loc["population_global", "n"])), *scores])
     assert [[cell.strip() for cell in row] for row in table[:4]] == expected
+
+
+def test_what_reports_show_of_the_lab_is_what_the_kept_scores_say(tmp_path: Path) -> None:
+    """`uv run poe reference` makes it anew."""
+    expected = made_reference(tmp_path)
+    held = pd.read_csv(ROOT / "pendeval/reference.csv")
+    pd.testing.assert_frame_equal(held, expected, rtol=1e-9, check_dtype=False)

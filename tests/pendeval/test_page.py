@@ -397,7 +397,7 @@ def test_claims_without_enough_runs_wait_in_a_list_of_their_own(tmp_path: Path) 
 # The answer
 
 SURE = "95 % interval +0.000102 to +0.000224, Holm p 0.00052, 12 replicates"
-NO_LARGE = "on large images, too few runs are here to say which is ahead."
+FEW = "Contrastive against supervised: too few runs are here to say which is ahead."
 
 
 def headline(images: str, glob: str, local: str, **values: Any) -> list[dict[str, Any]]:
@@ -409,7 +409,7 @@ def test_the_page_opens_with_the_answer(tmp_path: Path) -> None:
     opening = text[text.index("<h1>") : text.index("<nav")]
     assert re.findall('<p class="answer">(.*?)</p>', opening) == [
         "Contrastive against supervised: on vanilla images, contrastive is ahead in global Spearman "
-        f"(+0.000163, {SURE}) and the two are level in local Spearman (+0.000163, {SURE}); {NO_LARGE}"
+        f"(+0.000163, {SURE}) and the two are level in local Spearman (+0.000163, {SURE})."
     ]
 
 
@@ -435,13 +435,55 @@ def test_the_answer_follows_the_verdicts(verdict: str, values: dict[str, Any], s
 
 
 def test_too_few_runs_for_an_answer() -> None:
-    few = "Contrastive against supervised: on vanilla images, too few runs are here to say which is ahead; " + NO_LARGE
-    assert answer([]) == few
-    assert answer(headline("vanilla", "undecided", "undecided", n=0)) == few
-    assert answer(headline("vanilla", "undecided", "undecided", n=np.nan)) == few
+    assert answer([]) == FEW
+    assert answer(headline("vanilla", "undecided", "undecided", n=0)) == FEW
+    assert answer(headline("vanilla", "undecided", "undecided", n=np.nan)) == FEW
     assert "12 replicates, sampled scores)" in answer(headline("vanilla", "equal", "equal", source="sample"))
     text = answer(headline("vanilla", "supported", "undecided")[:1])
-    assert "and too few runs are here to say which is ahead in local Spearman (no pair);" in text
+    assert "and too few runs are here to say which is ahead in local Spearman (no pair)." in text
+
+
+def reached(method: str, **changed: Any) -> dict[str, Any]:
+    row = condition(DATASETS[0], method) | {"encoder": "resnet18", "unit": "replicate", "precision": "float32"}
+    row |= {"measure": "population_global", "n": 1, "mean": 0.99325, "oracle": 0.99374}
+    return row | {"reference_mean": np.nan, "reference_n": np.nan} | changed
+
+
+def test_the_answer_says_how_near_the_ceiling_each_method_comes() -> None:
+    one = reached("contrastive", reference_mean=0.99331, reference_n=5.0)
+    told = "On vanilla images the contrastive encoder, never told the energy, orders it with Spearman’s ρ = 0.99325 "
+    told += "(1 replicate; the lab’s own: 0.99331, n = 5)"
+    assert answer([], [one]) == f"{told}; the pictures allow 0.99374. {FEW}"
+    both = answer([], [one, reached("supervised", mean=0.9933, n=2)])
+    assert both == f"{told}, the supervised encoder, told the energy, with 0.99330 (2 replicates); " + (
+        f"the pictures allow 0.99374. {FEW}"
+    )
+    sampled = one | {"measure": "global_spearman", "mean": 0.5}
+    more = one | {"mean": 0.992, "n": 3, "schedule": "epochs 7"}
+    assert "0.99325" in answer([], [sampled, one])  # the exact one
+    assert "ρ = 0.99200 (3 replicates" in answer([], [one, more, sampled])  # of most runs
+    passed_over = ({"own": False}, {"usual": False}, {"dim": 2}, {"split": "train"}, {"layer": "features"})
+    passed_over += ({"view": "visible"}, {"encoder": "optimum"}, {"objective": "ℓ1"}, {"variant": "gaps"})
+    for changed in passed_over:
+        assert answer([], [one | changed]) == FEW, changed
+
+
+def test_the_lab_s_own_results_stand_beside_those_of_the_same_settings(tmp_path: Path) -> None:
+    beside = {"reference_mean": 0.99331, "reference_ci_low": 0.99321, "reference_ci_high": 0.99341, "reference_n": 5}
+    lone = reached("supervised")
+    text = page(tmp_path, some("summary", reached("contrastive", **beside, reference_precision="bfloat16"), lone))
+    check(text)
+    assert "0.99331 ± 0.00010 <small>bfloat16</small>" in text
+    assert "lab ±" in text
+    assert "lab ±" not in page(tmp_path, some("summary", lone))
+
+
+def test_the_page_opens_with_the_main_result(tmp_path: Path) -> None:
+    text = page(tmp_path, frames())
+    assert text.count('id="figure-03"') == 1
+    assert text.index('id="figure-03"') < text.index('id="verdicts"')
+    without = page(tmp_path, frames(), figures=[])
+    assert 'id="lead"' not in without
 
 
 # Alarms
