@@ -108,11 +108,15 @@ def runs_and_segments(records: Sequence[Record]) -> tuple[pd.DataFrame, pd.DataF
 def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Rows that count in statistics: each seed of each condition once; and those that claim a seed already taken.
 
-    A copy of a file, or of a run under another name, is no further seed. A file that claims to be the same seed of
-    the same condition but holds other embeddings is a problem, and the first (by name) counts.
+    A copy of a file, or of a run under another name, is no further seed, nor is a run trained again in another
+    precision: that counts which most runs of the condition have, of equally many float32. A file that claims to be the
+    same seed of the same condition but holds other embeddings is a problem, and the first (by name) counts.
     """
     whole = runs.sort_values("population_file", key=lambda files: files.eq(""), kind="stable")
     unique = whole.drop_duplicates(["condition", *SEEDS, "embedding_digest"]).sort_index()
+    alike = unique.groupby(["condition", "precision"])["precision"].transform("size")
+    ranked = unique.assign(alike=alike, other=unique["precision"].ne("float32"))
+    unique = unique.loc[ranked.sort_values(["alike", "other"], ascending=[False, True], kind="stable").index]
     again = unique["seed"].notna() & unique.duplicated(["condition", *SEEDS])
     problems: dict[str, Problem] = {}
     for _, row in unique[again].iterrows():
@@ -120,12 +124,11 @@ def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         for name in SEEDS:
             same &= unique[name].eq(row[name]).fillna(False) | (unique[name].isna() & pd.isna(row[name]))
         first = unique.loc[same].iloc[0]
+        if first["precision"] != row["precision"] and first["precision"] and row["precision"]:
+            continue
         reason = f"claims to be the same seed of the same condition as {_name(first)}, but holds other embeddings"
-        if first["precision"] != row["precision"]:
-            reason += f" ({row['precision'] or 'unknown precision'}, there {first['precision'] or 'unknown'})"
-        reason += "; left out"
-        problems.setdefault(_name(row), Problem(Path(_name(row)), reason))
-    return unique[~again].reset_index(drop=True), list(problems.values())
+        problems.setdefault(_name(row), Problem(Path(_name(row)), f"{reason}; left out"))
+    return unique[~again].sort_index().reset_index(drop=True), list(problems.values())
 
 
 def _name(row: Any) -> str:

@@ -270,6 +270,24 @@ def test_a_second_claim_is_one_problem_however_many_views(tmp_path: Path, write_
     assert (frames["summary"]["n"] == 1).all()
 
 
+def test_a_seed_trained_in_two_precisions_counts_in_the_one_that_most_have(tmp_path: Path, write_run: Write) -> None:
+    half = {"root": tmp_path / "runs" / "auto", "train_precision": "bfloat16", "noise": 0.08, **SMALL}
+    for seed in range(3):
+        write_run(seed, **SMALL)
+        if seed < 2:
+            write_run(seed, **half)
+    runs = tables(tmp_path / "runs", tmp_path / "out")["runs"]
+    counted, problems = once(runs)
+    assert (len(runs), problems) == (5, [])
+    assert counted["precision"].tolist() == ["float32"] * 3
+    write_run(2, **half)
+    counted, problems = once(tables(tmp_path / "runs", tmp_path / "out")["runs"])
+    assert (counted["precision"].tolist(), problems) == (["float32"] * 3, [])  # equally many
+    write_run(3, **half)
+    counted, problems = once(tables(tmp_path / "runs", tmp_path / "out")["runs"])
+    assert (counted["precision"].tolist(), problems) == (["bfloat16"] * 4, [])
+
+
 # --- comparisons ---
 
 
