@@ -75,6 +75,31 @@ def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
     assert [[cell.strip() for cell in row] for row in table[:4]] == expected
 
 
+def test_what_bfloat16_changes_is_what_the_kept_scores_say(tmp_path: Path) -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    runs = {}
+    for precision in ("fp32", "auto"):
+        made = report([ROOT / "data/results/campaign" / precision], tmp_path, csv_only=True, quiet=True)
+        runs[precision] = made.frames["runs"].query("variant == 'vanilla' and dim == 1")
+    pairs = runs["auto"].merge(runs["fp32"], on=["condition", "seed", "data_seed"], suffixes=("_half", ""))
+    said = {}
+    for method, rows in pairs.groupby("method"):
+        both = (rows[f"population_{name}_half"] - rows[f"population_{name}"] for name in ("global", "local"))
+        means = [float(each.mean()) for each in both]
+        assert len(rows) == 3
+        assert abs(means[0]) < 0.0002
+        assert abs(means[1]) < 0.003
+        said[method] = [signed_short(mean, digits) for mean, digits in zip(means, (5, 4), strict=True)]
+    (one, also), (two, too) = said["contrastive"], said["supervised"]
+    assert f"is {one} global and {also} local for contrastive, {two} and {too} for supervised" in text
+
+
+def signed_short(number: float, digits: int) -> str:
+    """As README prints a difference: −.0023, and .00000 of what rounds to nothing."""
+    text = printed(abs(number), digits)
+    return f"−{text}" if number < 0 and float(text) else text
+
+
 def test_what_reports_show_of_the_lab_is_what_the_kept_scores_say(tmp_path: Path) -> None:
     """`uv run poe reference` makes it anew."""
     expected = made_reference(tmp_path)
