@@ -23,7 +23,7 @@ from pendeval.conditions import condition_of
 from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
 from pendeval.files import Source, file_digest, read_curve, read_run, run_of, shown
 from pendeval.sample import thin
-from pendeval.score import Scores, score, score_oracle
+from pendeval.scoring import Scores, score, score_oracle
 from pendeval.score_population import score_population
 from pendeval.scored import merge
 from pendeval.scores import Record, facts, pack, plain_json, thin_curve, thin_examples, thin_population, unpack
@@ -74,7 +74,7 @@ def code() -> str:
     here = Path(__file__).parent
     rooms = (
         *("attributes", "cache", "conditions", "files", "packing", "sample"),
-        *("score", "score_population", "scored", "scores", "settings"),
+        *("scoring", "score_population", "scored", "scores", "settings"),
     )
     names = [*sorted((here / "measures").glob("*.py")), *(here / f"{room}.py" for room in rooms)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in names))

@@ -1,6 +1,6 @@
 """The embeddings of a population → exact measures: over every image that can occur, so that no draw moves them.
 
-They are scored for every view, as `score` does it with the images of a split, beside E[energy | image].
+They are scored for every view, as `scoring` does it with the images of a split, beside E[energy | image].
 """
 
 import json

@@ -14,7 +14,7 @@ from pendeval.embeddings import Embeddings
 from pendeval.measures import regression
 from pendeval.measures.motion import velocity
 from pendeval.measures.registry import WIDE
-from pendeval.score import score, score_oracle
+from pendeval.scoring import score, score_oracle
 from pendeval.scored import merge
 
 Float = NDArray[np.float64]
