@@ -23,10 +23,10 @@ from pendeval.conditions import condition_of
 from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
 from pendeval.files import Source, file_digest, read_curve, read_run, run_of, shown
 from pendeval.sample import thin
-from pendeval.scoring import Scores, score, score_oracle
 from pendeval.score_population import score_population
 from pendeval.scored import merge
 from pendeval.scores import Record, facts, pack, plain_json, thin_curve, thin_examples, thin_population, unpack
+from pendeval.scoring import Scores, score, score_oracle
 from pendeval.writing import write_whole
 
 _ENTRY = re.compile(r"(oracle-[0-9a-f]{32}|[0-9a-f]{32})-(?P<code>[0-9a-f]{12})\.(json|npz|scores\.json\.gz)")

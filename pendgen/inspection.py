@@ -17,14 +17,12 @@ from pendgen.shards import read_shard
 
 def summary(manifest: Mapping[str, Any]) -> str:
     """The manifest in a few lines for people."""
-    parameters = "".join(f", {name} {value}" for name, value in manifest["parameters"].items())
     size = total_bytes(manifest)
     lines = [
         f"{manifest['name']} {manifest['content_version']} ({manifest['container']}, {len(manifest['shards'])} shards, "
         f"{size / 1e6:.1f} MB)",
-        f"variant    {manifest['variant']}{parameters}, protocol {manifest['protocol']}, seed {manifest['seed']}",
-        f"pictures   {manifest['image_size']} x {manifest['image_size']}, bobs of {manifest['bob_size']} pixels, "
-        f"{manifest['time_gap']:g} time units apart" + (", antialiased" if manifest["antialias"] else ""),
+        f"variant    {variant(manifest)}",
+        f"pictures   {pictures(manifest)}",
     ]
     for name, split in manifest["splits"].items():
         bands = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in split["energy_bands"])
@@ -38,6 +36,20 @@ def summary(manifest: Mapping[str, Any]) -> str:
         lines.append(f"population {_population(manifest)}")
     lines.append(f"content    {manifest['digest']['content']}")
     return "\n".join(lines)
+
+
+def variant(manifest: Mapping[str, Any]) -> str:
+    """Variant, its parameters, protocol and seed, in words."""
+    parameters = "".join(f", {name} {value}" for name, value in manifest["parameters"].items())
+    return f"{manifest['variant']}{parameters}, protocol {manifest['protocol']}, seed {manifest['seed']}"
+
+
+def pictures(manifest: Mapping[str, Any]) -> str:
+    """How pictures are drawn, in words."""
+    return (
+        f"{manifest['image_size']} x {manifest['image_size']}, bobs of {manifest['bob_size']} pixels, "
+        f"{manifest['time_gap']:g} time units apart" + (", antialiased" if manifest["antialias"] else "")
+    )
 
 
 def total_bytes(manifest: Mapping[str, Any]) -> int:

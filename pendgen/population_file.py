@@ -113,6 +113,21 @@ def problems(directory: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"{named.file}: cannot be read: {reason(problem)}"
 
 
+def read(directory: Path, manifest: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Every array of the population a manifest names, by name, in the order of the format.
+
+    Raises ValueError where it names none, or with the first of its `problems`.
+    """
+    entry = manifest.get("population")
+    if entry is None:
+        why = manifest.get("population_reason") or "it is of format version 1; `pendgen build` now writes one"
+        raise ValueError(f"{directory} has no population: {why}")
+    for found in problems(directory, manifest):
+        raise ValueError(f"population {directory / found}")
+    with h5py.File(directory / entry["file"], "r") as file:
+        return {field.name: np.asarray(file[field.name][()]) for field in fmt.POPULATION_FIELDS}
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the manifest says of a population."""

@@ -57,3 +57,10 @@ def test_every_command_has_help_and_is_in_the_readme(package: str) -> None:
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert parameter.help, (name, parameter.name)
+
+
+@pytest.mark.parametrize("package", ["pendgen", "pendtrain", "pendeval"])
+def test_a_package_imports_nothing_before_it_is_asked_for(package: str) -> None:
+    code = f"import sys, {package}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    bare = loaded_by("import sys, typing; print(*{name.partition('.')[0] for name in sys.modules})")
+    assert loaded_by(code) - bare == {package}

@@ -14,8 +14,8 @@ from pendeval.embeddings import Embeddings
 from pendeval.measures import regression
 from pendeval.measures.motion import velocity
 from pendeval.measures.registry import WIDE
-from pendeval.scoring import score, score_oracle
 from pendeval.scored import merge
+from pendeval.scoring import score, score_oracle
 
 Float = NDArray[np.float64]
 RNG = np.random.default_rng(0)
