@@ -34,7 +34,7 @@ _SHOWN, _SIDE = 8, 64
 class Arrays:
     """Columns of a split or of a population by name, `arrays["image"]`; `pendgen.format` says their axes and units.
 
-    Its length is that of the first axis: pendulums P of a split, images U of a population. Going through it gives names.
+    Its length is that of the first axis, pendulums P of a split or images U of a population; it iterates over names.
     """
 
     directory: Path

@@ -21,7 +21,6 @@ from pendtrain.shards import LABELS, Dataset, check_files, image_shape, open_dat
 from pendtrain.streaming import image_parts
 
 
-@torch.inference_mode()
 def embed(
     encoder: Encoder, parts: Iterable[Images], count: int, device: torch.device, layer: str = "", batch: int = 1024
 ) -> NDArray[np.float32]:
@@ -30,6 +29,14 @@ def embed(
     Held are one part, one batch and the result, float32. `layer` "features" gives what the last layer of a ResNet-18
     sees, d = 512, instead of its outputs. The encoder is left as it is; what is used has running BatchNorm statistics.
     """
+    return embed_folded(encoder.folded(), parts, count, device, layer, batch)
+
+
+@torch.inference_mode()
+def embed_folded(
+    folded: Encoder, parts: Iterable[Images], count: int, device: torch.device, layer: str = "", batch: int = 1024
+) -> NDArray[np.float32]:
+    """The same with an encoder that is folded already."""
     seen, which = Distinct(), [np.empty(0, np.int64)]
 
     def new() -> Iterator[Images]:
@@ -38,7 +45,6 @@ def embed(
             which.append(numbers)
             yield part[rows]
 
-    folded = encoder.folded()
     of = folded.features if layer == "features" and isinstance(folded, ResNet18) else folded
     result, filled = np.empty((count, 0), np.float32), 0
     with shared(folded):
@@ -73,15 +79,7 @@ def embed_run(
     `method` names it, never because a run does. Raises ValueError where the run is not complete,
     the dataset's pictures are of another size, or it has no population that could be embedded.
     """
-    held = runs.read_run(run)
-    if held is None:
-        raise FileNotFoundError(f"{run} holds no run (no run.json)")
-    named = str(held["recipe"].get("method"))
-    if ":" in named and named != method:
-        raise ValueError(f"{run} names {named!r:.100}, code from elsewhere, as its method; --method imports it")
-    recipe = runs.recipe_of(run, held)
-    if not (run / "encoder.safetensors").is_file():
-        raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")
+    held, recipe = trained(run, method)
     if layer and recipe.encoder != "resnet18":
         raise ValueError(f"layer is {layer}, which encoder {recipe.encoder} of {run} does not have")
     dataset = open_dataset(shards) if shards else _trained_on(held)
@@ -99,12 +97,36 @@ def embed_run(
     if wanted:
         check_dataset(dataset)
         place = choose_device(device)
-        encoder = create(recipe.dim, recipe.seed, kind=recipe.encoder)
-        _load(encoder, run / "encoder.safetensors", held.get("encoder_sha256"))
+        encoder = encoder_of(run, held, recipe)
         held = _with_settings(held, dataset)
         for each in wanted:
             write_embeddings(run, encoder.to(place), recipe, held, dataset, each, place, layer)
     return [(path, each in wanted) for each, path in paths.items()]
+
+
+def trained(run: Path, method: str | None) -> tuple[dict[str, Any], Recipe]:
+    """What `run.json` holds and the recipe, of a run that has an encoder; `method` as `embed_run` takes it.
+
+    Raises FileNotFoundError where there is no run, ValueError where it has no encoder or its method is code from
+    elsewhere that was not named.
+    """
+    held = runs.read_run(run)
+    if held is None:
+        raise FileNotFoundError(f"{run} holds no run (no run.json)")
+    named = str(held["recipe"].get("method"))
+    if ":" in named and named != method:
+        raise ValueError(f"{run} names {named!r:.100}, code from elsewhere, as its method; --method imports it")
+    recipe = runs.recipe_of(run, held)
+    if not (run / "encoder.safetensors").is_file():
+        raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")
+    return held, recipe
+
+
+def encoder_of(run: Path, held: Mapping[str, Any], recipe: Recipe) -> Encoder:
+    """The trained encoder of a run, as `trained` describes it. Raises ValueError where its weights cannot be used."""
+    encoder = create(recipe.dim, recipe.seed, kind=recipe.encoder)
+    _load(encoder, run / "encoder.safetensors", held.get("encoder_sha256"))
+    return encoder
 
 
 def splits_to_embed(dataset: Dataset, split: str) -> tuple[str, ...]:
