@@ -5,9 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -129,46 +127,16 @@ def score(file: Path, as_json: bool) -> int:
 
     Exit code 1 where it scored above the ceiling by more than noise.
     """
-    from pendeval.report import score_file
+    from pendeval.scorecard import score as found_in
     from pendeval.scored import alarm
     from pendeval.scores import plain_json
 
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"no file {file}; `pendeval score` takes one embeddings file, `pendeval report` a folder"
-        )
-    record = score_file(file)
+    found = found_in(file)
     if as_json:
-        click.echo(json.dumps(plain_json({"views": record.views, "bands": record.bands}), indent=2))
+        click.echo(json.dumps(plain_json({"views": found.views, "bands": found.record.bands}), indent=2))
     else:
-        click.echo("\n\n".join(_measures(row) for row in record.views))
-    return 1 if any(alarm(row) for row in record.views) else 0
-
-
-def _measures(row: Mapping[str, Any]) -> str:
-    """Measures of one view as text: value, 95 % interval, oracle."""
-    from pendeval.measures.registry import MEASURES
-    from pendeval.scored import alarm
-
-    count = f"{row['images']} images" if row.get("images") else f"{row['population_images']} different images"
-    lines = [f"{count} ({row['view']}), line: {row['line']}"]
-    lines += [f"{'measure':<24} {'value':>9}  {'95 % interval':<19}  {'oracle':>9}"]
-    for name, measure in MEASURES.items():
-        value = row.get(name)
-        if measure.truth or value is None or value != value:
-            continue
-        low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-        reach = "exact" if measure.exact else "" if low is None or low != low else f"{low:.5f} … {high:.5f}"
-        oracle = row.get(f"oracle_{name}")
-        lines.append(f"{name:<24} {value:>9.5f}  {reach:<19}  {'–' if oracle is None else f'{oracle:.5f}':>9}")
-    if row.get("ceiling_rmse") is not None:
-        lines.append(f"{'ceiling of the errors':<24} {row['ceiling_rmse']:>9.5f}")
-    for name in ("fractured", "population_fractured"):
-        if row.get(name) in (True, False):
-            lines.append(f"{name:<24} {'yes' if row[name] else 'no':>9}")
-    if by := alarm(row):
-        lines.append(f"above the ceiling: {by}; an error in the data or the code")
-    return "\n".join(lines)
+        click.echo(repr(found))
+    return 1 if any(alarm(row) for row in found.views) else 0
 
 
 def plain(problem: Exception) -> str:

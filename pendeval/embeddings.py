@@ -22,21 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pendeval.attributes import checked, clean
-from pendeval.hdf5 import refuse_damage
+from pendeval.hdf5 import column, refuse_damage
 from pendeval.measures.population import Population
 
 FORMAT, FORMAT_VERSIONS = "pendulum-embedding", (1, 2)
 _KNOWN = [(FORMAT, version) for version in FORMAT_VERSIONS]
-MOST_VALUES, MOST_PENDULUMS, MOST_OUTPUTS = 20_000_000, 100_000, 512
-MOST_EMBEDDED = 60_000_000
-MOST_CHUNK_BYTES, MOST_EXAMPLE_BYTES = 2**28, 2**24
-"""What one file may hold: the paper's has 102,400 embeddings, of an inner layer 512 values each, and twice as many
-angles, of 5120 pendulums."""
+MOST_EMBEDDED, MOST_EXAMPLE_BYTES = 60_000_000, 2**24
+"""What one file may hold: the paper's has 102,400 embeddings, of an inner layer 512 values each."""
 MOST_DIFFERENT, MOST_JOINT = 250_000, 40_000_000
 """What a population may hold: images, and values of a table of images and energy bins."""
 _ROUNDING = 1e-9
-_LABELS = {"energy": 1, "energy_given_image": 2, "time": 2, "angle": 3, "visible": 3}
-_POPULATION = {
+LABELS = {"energy": 1, "energy_given_image": 2, "time": 2, "angle": 3, "visible": 3}
+POPULATION = {
     **{"visible": 2, "probability": 1, "energy_given_image": 1},
     **{"energy_edges": 1, "energy_probability": 2, "energy_moment": 2},
 }
@@ -96,16 +93,16 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
                 expected = f"{FORMAT} {' or '.join(map(str, FORMAT_VERSIONS))}; update pendulum-lab if it is newer"
                 raise ValueError(f"format is {found[0]} {found[1]}, expected {expected}")
             if attributes.get("data_split") == "population":
-                embedding = _column(file, "embedding", 2, MOST_DIFFERENT)
+                embedding = column(file, "embedding", 2, MOST_DIFFERENT)
                 most = (MOST_DIFFERENT, MOST_JOINT)
-                columns = {name: _column(file, name, axes, *most) for name, axes in _POPULATION.items()}
-                return _population(path, embedding, columns, attributes)
-            embedding = _column(file, "embedding", 3, most_values=MOST_EMBEDDED)
-            labels = {name: _column(file, name, axes) for name, axes in _LABELS.items() if name in file.keys()}  # noqa: SIM118
+                columns = {name: column(file, name, axes, *most) for name, axes in POPULATION.items()}
+                return checked_population(path, embedding, columns, attributes)
+            embedding = column(file, "embedding", 3, most_values=MOST_EMBEDDED)
+            labels = {name: column(file, name, axes) for name, axes in LABELS.items() if name in file.keys()}  # noqa: SIM118
             examples = _examples(file)
     except (OSError, RuntimeError, KeyError, TypeError) as problem:
         raise ValueError(clean(f"not readable as HDF5: {problem}")) from None
-    _check(embedding, labels, attributes)
+    check_split(embedding, labels, attributes)
     visible = labels.get("visible")
     return Embeddings(
         path=path,
@@ -120,9 +117,10 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
     )
 
 
-def _population(
+def checked_population(
     path: Path, embedding: NDArray[np.float64], columns: dict[str, NDArray[np.float64]], attributes: dict[str, Any]
 ) -> PopulationEmbeddings:
+    """The embeddings (U, d) of a population in `columns`. Raises ValueError where they do not fit or were changed."""
     if len(embedding) != len(columns["probability"]) or 0 in embedding.shape:
         held = (embedding.shape, columns["probability"].shape)
         raise ValueError(f"embedding has shape {held[0]}, which does not fit probability {held[1]}")
@@ -130,7 +128,7 @@ def _population(
     _check_flags(columns["visible"])
     stated = str(attributes.get("data_population_digest", ""))
     digest = hashlib.sha256()
-    for name in _POPULATION:
+    for name in POPULATION:
         column = columns[name].astype(np.uint8) if name == "visible" else columns[name].astype("<f8")
         digest.update(np.ascontiguousarray(column).tobytes())
     if digest.hexdigest() != stated:
@@ -151,55 +149,26 @@ def _population(
 def _examples(file: h5py.File) -> tuple[NDArray[np.uint8], NDArray[np.float64]] | None:
     if "example_image" not in file.keys() or "example_energy" not in file.keys():  # noqa: SIM118
         return None
-    image, energy = _column(file, "example_image", 4), _column(file, "example_energy", 1)
+    image, energy = column(file, "example_image", 4), column(file, "example_energy", 1)
     fits = len(image) == len(energy) and image.shape[3] == 3 and image.shape[1] == image.shape[2] > 0
     if not fits or image.size > MOST_EXAMPLE_BYTES or not np.isfinite(energy).all() or not np.isfinite(image).all():
         raise ValueError(f"example_image has shape {image.shape}, example_energy {energy.shape}: not pictures of it")
     return np.clip(image, 0, 255).astype(np.uint8), energy
 
 
-def _column(
-    file: h5py.File, name: str, axes: int, most_rows: int = MOST_PENDULUMS, most_values: int = MOST_VALUES
-) -> NDArray[np.float64]:
-    """A dataset as float64, after a look at everything about it that could harm."""
-    column = _trusted(file, name, most_rows, most_values)
-    if column.ndim != axes or column.dtype.kind not in "fiub":
-        raise ValueError(f"{name} has shape {column.shape} of {column.dtype}, expected numbers on {axes} axes")
-    return np.asarray(column[()], np.float64)
-
-
-def _trusted(file: h5py.File, name: str, most_rows: int, most_values: int) -> h5py.Dataset:
-    """A root dataset of numbers that may be read. Raises ValueError where it is a link, or of no size of ours."""
-    link = file.get(name, getlink=True)
-    if link is not None and not isinstance(link, h5py.HardLink):
-        raise ValueError(f"{name} is a link to {getattr(link, 'filename', '')}:{link.path}, expected data in this file")
-    column = file.get(name)
-    if not isinstance(column, h5py.Dataset):
-        raise ValueError(f"no dataset {name}")
-    if column.external or column.is_virtual:
-        raise ValueError(f"{name} keeps its data in other files, expected it in this one")
-    shape = column.shape or (0,)
-    outputs = shape[-1] if name == "embedding" else 0
-    if column.size > most_values or shape[0] > most_rows or outputs > MOST_OUTPUTS:
-        most = f"{most_values:,} values, {most_rows:,} rows and {MOST_OUTPUTS} outputs"
-        raise ValueError(f"{name} declares shape {column.shape}, expected at most {most}")
-    if column.chunks and np.prod(column.chunks, dtype=float) * column.dtype.itemsize > MOST_CHUNK_BYTES:
-        raise ValueError(f"{name} has chunks of {column.chunks}, expected at most {MOST_CHUNK_BYTES >> 20} MB each")
-    return column
-
-
-def _check(
+def check_split(
     embedding: NDArray[np.float64], labels: Mapping[str, NDArray[np.float64]], attributes: Mapping[str, Any]
 ) -> None:
+    """Raise ValueError where embeddings (P, T, d), labels by name and attributes of a split cannot be scored."""
     if "energy" not in labels:
         raise ValueError("no dataset energy")
     if 0 in embedding.shape:
         raise ValueError(f"embedding has shape {embedding.shape}, expected at least one pendulum, image and output")
-    for name, column in labels.items():
-        fits = column.shape[:2] == embedding.shape[: min(2, column.ndim)] and column.shape[2:] in ((), (2,))
+    for name, held in labels.items():
+        fits = held.shape[:2] == embedding.shape[: min(2, held.ndim)] and held.shape[2:] in ((), (2,))
         if not fits:
-            raise ValueError(f"{name} has shape {column.shape}, which does not fit embedding {embedding.shape}")
-        if not np.isfinite(column).all():
+            raise ValueError(f"{name} has shape {held.shape}, which does not fit embedding {embedding.shape}")
+        if not np.isfinite(held).all():
             raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
     _check_numbers(embedding)
     oracle = labels.get("energy_given_image", labels["energy"])

@@ -198,7 +198,7 @@ def test_a_population_of_other_data_is_a_problem_and_the_split_is_scored(tmp_pat
 
 def joint(file: h5py.File, change: Callable[[dict[str, NDArray[Any]]], None], digest: bool = True) -> None:
     """Change the columns of a population, and its digest with them."""
-    names = list(embeddings._POPULATION)
+    names = list(embeddings.POPULATION)
     columns = {name: file[name][()] for name in names}
     change(columns)
     for name in names:
