@@ -103,7 +103,7 @@ class Arrays:
         image = self.columns["image"] if self.split == "population" else self.columns["image"][:, 0]
         energy = self.columns["energy_given_image" if self.split == "population" else "energy"]
         ranks = np.linspace(0, len(energy) - 1, min(_SHOWN, len(energy))).round().astype(int)
-        chosen = np.pad(image[np.argsort(energy)[ranks]], ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)
+        chosen = np.pad(image[np.argsort(energy)[ranks]], ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=200)
         scale = max(1, _SIDE // image.shape[1])
         strip = Image.fromarray(np.concatenate(list(chosen), axis=1).repeat(scale, axis=0).repeat(scale, axis=1))
         content = io.BytesIO()
