@@ -68,8 +68,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
     After `set_epoch` the images that a pair shows depend on (seed, epoch, i) alone, whatever the sampler, workers and
     processes; they are those that `pendtrain fit` shows of that seed in that epoch. Before it is called, each access
     draws two anew from torch's own generator, so that a loop that knows no epochs still sees ever new pairs;
-    `torch.manual_seed` then makes it repeatable with the same number of workers. accelerate calls `set_epoch` by
-    itself; elsewhere call it before each epoch. Workers that are kept between epochs see it too.
+    `torch.manual_seed` then makes it repeatable with the same number of workers. Call it before each epoch, in every
+    process; workers that are kept between epochs see it too.
     """
 
     def __init__(self, path: str | Path, split: str = "train", seed: int = 0) -> None:
