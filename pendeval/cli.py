@@ -1,44 +1,50 @@
 """The command line of pendeval: parses, calls one function, reports."""
 
-import io
 import json
 import os
-import signal
-import sys
 from pathlib import Path
 
 import click
 
-from pendeval import __version__
+from pendeval import __version__, console
+from pendeval.console import CONTEXT, Group, under
 
+option = under("Options")
 PATH = click.Path(path_type=Path)
 _paths = click.argument("paths", type=PATH, nargs=-1, required=True)
-_only = click.option(
-    "--only", multiple=True, metavar="NAME", help="Keep one variant or dataset, such as vanilla; repeats."
-)
-_jobs = click.option(
-    "--jobs", type=click.IntRange(1), default=None, show_default="processors", help="Files scored at once."
-)
-_quiet = click.option("--quiet", is_flag=True, help="No progress.")
+_only = option("--only", multiple=True, metavar="NAME", help="Keep one variant or dataset, such as vanilla; repeats.")
+_jobs = option("--jobs", type=click.IntRange(1), default=None, show_default="processors", help="Files scored at once.")
+_quiet = option("--quiet", is_flag=True, help="No progress.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(
+    cls=Group,
+    context_settings=CONTEXT,
+    examples=[
+        ("pendeval report runs/", "tables, figures and a page in report/; the main table on screen"),
+        ("pendeval keep runs/ --to scores/", "the scores alone, to commit or to mail"),
+        (
+            "pendeval score runs/vanilla/contrastive-d1/seed-0/embeddings/vanilla-test.h5",
+            "the measures of one embeddings file or score file",
+        ),
+    ],
+)
 @click.version_option(__version__)
 def cli() -> None:
-    r"""Score saved embeddings beside the ceiling of their own data.
-
-    \b
-    pendeval report runs/              tables, figures and a page in report/; the main table on screen
-    pendeval keep runs/ --to FOLDER    the scores alone, a small file for each run, to commit or to mail
-    pendeval score FILE                the measures of one embeddings file or score file
-    """
+    """Score saved embeddings beside the ceiling of their own data."""
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendeval report runs/", "everything there is"),
+        ("pendeval report runs/ --only vanilla --csv-only", "one variant or dataset, tables alone"),
+        ("pendeval report scores/ runs/ --out again", "score files and runs in any mixture"),
+    ]
+)
 @_paths
-@click.option("--out", type=PATH, default="report", help="Folder of the report.")
-@click.option("--csv-only", is_flag=True, help="Tables alone, no figures and no page.")
-@click.option("--reference/--no-reference", default=True, help="The lab's own results of the same settings beside.")
+@option("--out", type=PATH, default="report", help="Folder of the report.")
+@option("--csv-only", is_flag=True, help="Tables alone, no figures and no page.")
+@option("--reference/--no-reference", default=True, help="The lab's own results of the same settings beside.")
 @_only
 @_jobs
 @_quiet
@@ -51,11 +57,12 @@ def report(
     jobs: int | None,
     quiet: bool,
 ) -> int:
-    """Score every embeddings file below PATHS; write CSV tables, figures/ and report.html.
+    """Score every embeddings file below PATHS; write the report.
 
-    PATHS are folders of run directories, of embeddings files from any trainer, or of score files (`pendeval keep`), in
-    any mixture. What was scored before is found in the report's cache and not scored again. Exit code 1 where
-    something could not be scored, is not what it claims to be, or scored above the ceiling by more than noise.
+    It is CSV tables, figures/ and report.html. PATHS are folders of run directories, of embeddings files from any
+    trainer, or of score files (`pendeval keep`), in any mixture. What was scored before is found in the report's cache
+    and not scored again. Exit code 1 where something could not be scored, is not what it claims to be, or scored above
+    the ceiling by more than noise.
     """
     from joblib import cpu_count
 
@@ -84,12 +91,16 @@ def report(
     return 1 if made.problems or above else 0
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendeval keep runs/ --to scores/", "a file for each run"),
+    ]
+)
 @_paths
-@click.option("--to", "folder", type=PATH, required=True, help="Folder of score files.")
-@click.option("--report", "report_folder", type=PATH, default="report", help="Report whose cache of scores to use.")
+@option("--to", "folder", type=PATH, required=True, help="Folder of score files.")
+@option("--report", "report_folder", type=PATH, default="report", help="Report whose cache of scores to use.")
 @_only
-@click.option("--force", is_flag=True, help="Replace score files that hold the scores of other embeddings.")
+@option("--force", is_flag=True, help="Replace score files that hold the scores of other embeddings.")
 @_jobs
 @_quiet
 def keep(
@@ -101,10 +112,11 @@ def keep(
     jobs: int | None,
     quiet: bool,
 ) -> int:
-    """Keep the scores of everything below PATHS: a file of some 30 kB for each run, made to be committed or mailed.
+    """Keep the scores of everything below PATHS in small files.
 
-    A score file holds every measure, the settings, the training curve and enough of the embedding to draw it. `pendeval
-    report` takes score files like runs, and judges the claims anew. Exit code 1 where something could not be kept.
+    Each run has one of some 30 kB, made to be committed or mailed. A score file holds every measure, the settings, the
+    training curve and enough of the embedding to draw it. `pendeval report` takes score files like runs, and judges the
+    claims anew. Exit code 1 where something could not be kept.
     """
     from joblib import cpu_count
 
@@ -119,13 +131,18 @@ def keep(
     return 1 if problems else 0
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendeval score runs/vanilla/contrastive-d1/seed-0/embeddings/vanilla-test.h5", "beside the oracle's"),
+        ("pendeval score vanilla-test.h5 --json", "in full precision"),
+    ]
+)
 @click.argument("file", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="As JSON, in full precision.")
+@option("--json", "as_json", is_flag=True, help="As JSON, in full precision.")
 def score(file: Path, as_json: bool) -> int:
-    """Print the measures of one embeddings FILE or score file, each beside the oracle's.
+    """Print the measures of one embeddings FILE or score file.
 
-    Exit code 1 where it scored above the ceiling by more than noise.
+    Each stands beside the oracle's. Exit code 1 where it scored above the ceiling by more than noise.
     """
     from pendeval.scorecard import score as found_in
     from pendeval.scored import alarm
@@ -139,37 +156,7 @@ def score(file: Path, as_json: bool) -> int:
     return 1 if any(alarm(row) for row in found.views) else 0
 
 
-def plain(problem: Exception) -> str:
-    """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
-    text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 def main() -> None:
-    """Entry point: errors become one line on stderr and the documented exit codes.
-
-    0 done, 1 finished with problems found, 2 refused, 128 + n stopped by signal n.
-    """
-
-    def terminate(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
-        signal.signal(number, terminate)
+    """Entry point: `console.run` says what becomes of errors, and the exit codes."""
     os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook leaves a name that may not exist here
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = cli.main(prog_name="pendeval", standalone_mode=False)
-    except click.ClickException as problem:
-        context = getattr(problem, "ctx", None)
-        click.echo(f"{context.command_path if context else 'pendeval'}: {problem.format_message()}", err=True)
-        code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("pendeval: interrupted", err=True)
-        code = 130
-    except (ValueError, OSError, MemoryError) as problem:
-        click.echo(f"pendeval: {plain(problem)}", err=True)
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    console.run(cli, "pendeval", "interrupted")

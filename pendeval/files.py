@@ -18,6 +18,7 @@ import h5py
 
 from pendeval.attributes import clean, plain
 from pendeval.hdf5 import refuse_damage
+from pendeval.nearest import nearest_path
 
 RUN_FORMAT, RUN_VERSIONS = "pendulum-run", (1, 2)
 ENDINGS = (".h5", ".hdf5")
@@ -51,7 +52,8 @@ def find(root: Path, only: Sequence[str] = (), endings: Sequence[str] = ENDINGS)
     FileNotFoundError where `root` does not exist.
     """
     if not root.exists():
-        raise FileNotFoundError(f"no folder {root}; `pendtrain fit` makes runs")
+        meant = nearest_path(root) or "; `pendtrain fit` makes runs"
+        raise FileNotFoundError(f"no folder {root}{meant}")
     ends = tuple(endings)
     every = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.name.lower().endswith(ends))
     named = [path for path in every if not any(part.startswith(".") for part in path.relative_to(root).parts)]

@@ -18,6 +18,7 @@ from pendeval import scores, tables
 from pendeval.attributes import clean
 from pendeval.cache import PopulationError, prune, scored
 from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_up, shown
+from pendeval.nearest import nearest
 from pendeval.progress import track
 from pendeval.scores import Record, read_scores
 from pendeval.writing import csv_bytes, write_whole
@@ -157,8 +158,9 @@ def gather(
     held = _read_kept(kept, only, problems)
     if only and not wanted and not held and not problems:
         there = sorted({name for source, _ in sources for name in _names(attributes_of(source.path))})
+        meant = next(filter(None, (nearest(name, there) for name in only)), "")
         where = f"; there are {', '.join(there)}" if there else ""
-        raise ValueError(clean(f"nothing below {', '.join(map(str, roots))} is of {', '.join(only)}{where}"))
+        raise ValueError(clean(f"nothing below {', '.join(map(str, roots))} is of {', '.join(only)}{where}{meant}"))
     cache.mkdir(parents=True, exist_ok=True)
     if not os.access(cache.parent, os.W_OK):
         raise PermissionError(f"cannot write to {cache.parent}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pendeval.attributes import clean
 from pendeval.measures.registry import MEASURES
+from pendeval.nearest import nearest_path
 from pendeval.report import score_file
 from pendeval.scored import alarm
 from pendeval.scores import Record
@@ -77,6 +78,7 @@ def score(path: str | Path) -> Scorecard:
     if not path.is_file():
         raise FileNotFoundError(
             f"no file {path}; `pendeval score` takes one embeddings file, `pendeval report` a folder"
+            f"{nearest_path(path)}"
         )
     return Scorecard(score_file(path))
 

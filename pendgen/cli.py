@@ -1,9 +1,6 @@
 """The command line of pendgen: parses, calls one function, reports."""
 
-import io
 import json
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,88 +8,45 @@ from typing import Any
 
 import click
 
-from pendgen import __version__
-from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
-from pendgen.suite import SUITE_NAMES, variants_of
-from pendgen.variants import PAPER_VALUES, VARIANTS, Vanilla, Variant, create
+from pendgen import __version__, console
+from pendgen.build_options import CONTAINERS, PARAMETERS, PATH, built, what
+from pendgen.console import CONTEXT, Choice, Group, under
+from pendgen.dataset import SPLITS, Dataset
+from pendgen.suite import variants_of
+from pendgen.variants import Variant, create
 
-DEFAULT = Dataset(Vanilla())
-CONTAINERS = ("hdf5", "webdataset")
-_PARAMETERS = ("eps_n", "eps_g", "alpha_g", "num_gaps", "alpha_c", "gap")
-PATH = click.Path(path_type=Path)
-
-
-def _paper(name: str) -> str:
-    return "Paper: " + " ".join(f"{value:g}" for value in PAPER_VALUES[name])
+option = under("Options")
 
 
-def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several click options as one decorator, shown by --help in the order given."""
-
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_what = _options(
-    click.option("--variant", type=click.Choice(list(VARIANTS)), help="Which variant.", show_default="vanilla"),
-    click.option("--eps-n", type=float, help=f"numerical-noise: radians. {_paper('eps_n')}"),
-    click.option("--eps-g", type=float, help=f"graphical-noise: 0 to 1. {_paper('eps_g')}"),
-    click.option("--alpha-g", type=float, help=f"gaps: total length left out of training. {_paper('alpha_g')}"),
-    click.option("--num-gaps", type=int, help="gaps: how many.", show_default="3; 4 in original"),
-    click.option("--gap", type=(float, float), multiple=True, help="gaps: one band LOW HIGH instead; may repeat."),
-    click.option("--alpha-c", type=float, help=f"cropping: side of the window over the canvas. {_paper('alpha_c')}"),
-    click.option("--suite", type=click.Choice(SUITE_NAMES), help="Every dataset of the paper, or of one question."),
-    click.option("--protocol", type=click.Choice(PROTOCOLS), default="paper", help="As printed, or as programmed."),
-    click.option("--pendulums", default=DEFAULT.pendulums, help="Pendulums in each split."),
-    click.option("--images", default=DEFAULT.images, help="Images of each pendulum."),
-    click.option("--seed", default=DEFAULT.seed, help="Seed of energies, times and noise."),
-    click.option(
-        "--replicates",
-        default=1,
-        help="How many times over, with seeds --seed, --seed + 1, ...: a replicate is fresh data and a fresh training "
-        "seed, the unit of statistics.",
-    ),
-    click.option("--size", type=int, help="Pixels along a side.", show_default="32; large: 100"),
-    click.option("--bob-size", default=DEFAULT.bob_size, help="Pixels along a side of a bob."),
-    click.option("--time-gap", default=DEFAULT.time_gap, help="Time from the blue to the red bob."),
-    click.option("--time-range", type=(float, float), default=DEFAULT.time_range, help="Times of the blue bob."),
-    click.option("--energy-range", type=(float, float), default=DEFAULT.energy_range, help="Training energies."),
-    click.option("--antialias", is_flag=True, help="Draw bobs between the pixels, by the area they cover."),
+@click.group(
+    cls=Group,
+    context_settings=CONTEXT,
+    examples=[
+        ("pendgen build --variant vanilla", "data/vanilla/<version>/, the paper's full size"),
+        ("pendgen build --suite paper --dry-run", "what all datasets of the paper would take"),
+        ("pendgen info data/vanilla", "what a dataset is"),
+        ("pendgen verify data/vanilla", "whether it still is"),
+        ("pendgen preview data/vanilla", "a contact sheet"),
+    ],
 )
-_how = _options(
-    click.option("--out", type=PATH, default="data", help="Folder of datasets."),
-    click.option("--name", help="Directory name instead of the one made from variant, protocol and seed."),
-    click.option("--format", "container", type=click.Choice(CONTAINERS), default="hdf5", help="Container of shards."),
-    click.option("--num-shards", default=0, help="Shards per split.", show_default="16; more beyond 64 MB each"),
-    click.option("--workers", default=0, help="Threads.", show_default="one per core"),
-    click.option("--scheduler", help="Address of a Dask scheduler whose workers build the shards instead."),
-    click.option("--dry-run", is_flag=True, help="Say what would be built and how large; build nothing."),
-    click.option("--force", is_flag=True, help="Replace a finished or begun directory, whole."),
-    click.option("--quiet", is_flag=True, help="No progress."),
-)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__)
 def cli() -> None:
-    r"""Build datasets of pendulum images whose energy is known.
-
-    \b
-    pendgen build --variant vanilla                    data/vanilla/<version>/, the paper's full size
-    pendgen build --variant cropping --alpha-c 0.75    another of the six variants
-    pendgen build --suite paper                        every dataset of the paper
-    pendgen build --replicates 10                      vanilla ten times over, with seeds 0 to 9
-    pendgen preview data/vanilla                       a contact sheet
-    """
+    """Build datasets of pendulum images whose energy is known."""
 
 
-@cli.command()
-@_what
-@_how
+@cli.command(
+    examples=[
+        ("pendgen build --variant vanilla", "the paper's full size"),
+        ("pendgen build --pendulums 100 --images 4", "a small one, in a second"),
+        ("pendgen build --variant cropping --alpha-c 0.75", "another variant, with its parameter"),
+        ("pendgen build --variant gaps --gap 0.3 0.7", "energies .3 to .7 left out of training"),
+        ("pendgen build --suite noise", "every level of both kinds of noise"),
+        ("pendgen build --replicates 10", "vanilla of seeds 0 to 9"),
+        ("pendgen build --format webdataset --dry-run", "how large it would be in tar shards"),
+    ]
+)
+@what
+@built
 def build(
     variant: str | None,
     suite: str | None,
@@ -108,7 +62,7 @@ def build(
 
     The same command again finds it complete; a killed build is picked up where it stopped.
     """
-    given = {key: options.pop(key) for key in _PARAMETERS}
+    given = {key: options.pop(key) for key in PARAMETERS}
     how = {key: options.pop(key) for key in ("num_shards", "workers", "force", "quiet")}
     scheduler, dry_run = options.pop("scheduler"), options.pop("dry_run")
     wanted = _variants(variant, suite, name, options["protocol"], given)
@@ -187,9 +141,14 @@ def _outcome(directory: Path, built: bool) -> str:
     return f"{state} {directory} ({sizes}, {size:.1f} MB, content {manifest['digest']['content'][:12]})"
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendgen info data/vanilla", "its newest version, in a few lines"),
+        ("pendgen info data/vanilla --json", "the whole manifest"),
+    ]
+)
 @click.argument("directory", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
+@option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
 def info(directory: Path, as_json: bool) -> None:
     """Say what a dataset is."""
     from pendgen.inspection import summary
@@ -200,13 +159,19 @@ def info(directory: Path, as_json: bool) -> None:
     click.echo(json.dumps(manifest, indent=2, ensure_ascii=False) if as_json else summary(manifest))
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendgen verify data/vanilla", "its newest version"),
+        ("pendgen verify data/vanilla/1.1.0 --quiet", "one version"),
+    ]
+)
 @click.argument("directory", type=PATH)
-@click.option("--quiet", is_flag=True, help="No progress.")
+@option("--quiet", is_flag=True, help="No progress.")
 def verify(directory: Path, quiet: bool) -> int:
-    """Check every file: hashes, counts, fields, and that pictures and labels obey the physics.
+    """Check that a dataset is whole.
 
-    Exit code 1 where something is wrong, with a line naming the file.
+    Of every file hashes, counts and fields; and that pictures and labels obey the physics. Exit code 1 where something
+    is wrong, with a line naming the file.
     """
     from pendgen.inspection import verify as run
     from pendgen.progress import track
@@ -221,14 +186,21 @@ def verify(directory: Path, quiet: bool) -> int:
     return 1 if problems else 0
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendgen convert data/vanilla --format webdataset", "to data/vanilla-webdataset/<version>/"),
+    ]
+)
 @click.argument("directory", type=PATH)
-@click.option("--format", "container", type=click.Choice(CONTAINERS), required=True, help="Container to write.")
-@click.option("--out", type=PATH, default="data", help="Folder of datasets.")
-@click.option("--name", help="Directory name.", show_default="the dataset's, with -webdataset for tar shards")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@option("--format", "container", type=Choice(CONTAINERS), required=True, help="Container to write.")
+@option("--out", type=PATH, default="data", help="Folder of datasets.")
+@option("--name", help="Directory name.", show_default="the dataset's, with -webdataset for tar shards")
+@option("--quiet", is_flag=True, help="No progress.")
 def convert(directory: Path, container: str, out: Path, name: str | None, quiet: bool) -> None:
-    """Copy a dataset into the other container; the content digest stays the same."""
+    """Copy a dataset into the other container.
+
+    Records, and so the content digest, stay the same.
+    """
     from pendgen.convert import convert as run
     from pendgen.progress import track
     from pendgen.reader import newest
@@ -238,16 +210,23 @@ def convert(directory: Path, container: str, out: Path, name: str | None, quiet:
     click.echo(_outcome(target, written))
 
 
-@cli.command()
+@cli.command(
+    examples=[
+        ("pendgen preview data/vanilla --out sheet.png", "one dataset"),
+        ("pendgen preview data/vanilla data/large", "a row for each of several"),
+        ("pendgen preview data/vanilla --gif --energy 0.9", "one pendulum swinging"),
+    ]
+)
 @click.argument("directories", type=PATH, nargs=-1, required=True)
-@click.option("--out", type=PATH, help="File to write.", show_default="preview.png, or preview.gif")
-@click.option("--split", type=click.Choice(SPLITS), default="train", help="Which split to show.")
-@click.option("--gif", is_flag=True, help="One pendulum swinging, drawn at even times, instead of a sheet.")
-@click.option("--energy", default=0.8, help="Energy of the pendulum in the GIF.")
+@option("--out", type=PATH, help="File to write.", show_default="preview.png, or preview.gif")
+@option("--split", type=Choice(SPLITS), default="train", help="Which split to show.")
+@option("--gif", is_flag=True, help="One pendulum swinging, drawn at even times, instead of a sheet.")
+@option("--energy", default=0.8, help="Energy of the pendulum in the GIF.")
 def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bool, energy: float) -> None:
-    """Draw a contact sheet of a dataset: pendulums by energy, their images by time.
+    """Draw a contact sheet of a dataset.
 
-    Several datasets give one sheet with a row for each (Figs. 13 and 14 of the paper).
+    Pendulums stand by energy, their images by time. Several datasets give one sheet with a row for each (Figs. 13 and
+    14 of the paper).
     """
     from pendgen.preview import contact_sheet, save, swing, variants_sheet
     from pendgen.reader import newest
@@ -266,36 +245,6 @@ def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bo
     click.echo(f"wrote {out}")
 
 
-def plain(problem: Exception) -> str:
-    """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
-    text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 def main() -> None:
-    """Entry point: errors become one line on stderr and the documented exit codes.
-
-    0 done, 1 finished with problems found, 2 refused, 128 + n stopped by signal n.
-    """
-
-    def terminate(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGTERM, getattr(signal, "SIGUSR1", signal.SIGTERM)):
-        signal.signal(number, terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # closed, it is None; a letter that it lacks is no reason to fail
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = cli.main(prog_name="pendgen", standalone_mode=False)
-    except click.ClickException as problem:
-        context = getattr(problem, "ctx", None)
-        click.echo(f"{context.command_path if context else 'pendgen'}: {problem.format_message()}", err=True)
-        code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("pendgen: interrupted; the same command again picks up where it stopped", err=True)
-        code = 130
-    except (ValueError, OSError, MemoryError) as problem:
-        click.echo(f"pendgen: {plain(problem)}", err=True)
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    """Entry point: `console.run` says what becomes of errors, and the exit codes."""
+    console.run(cli, "pendgen", "interrupted; the same command again picks up where it stopped")

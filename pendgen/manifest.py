@@ -15,6 +15,7 @@ from jsonschema.validators import extend
 
 from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
 from pendgen.format import FORMAT, MANIFEST, READABLE, describe
+from pendgen.nearest import nearest_path
 from pendgen.variants import create
 
 MOST_BYTES = 256 * 2**20
@@ -84,7 +85,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     if not directory.is_dir():
-        raise FileNotFoundError(f"no dataset directory {directory}")
+        raise FileNotFoundError(f"no dataset directory {directory}{nearest_path(directory)}")
     if not path.is_file():
         raise FileNotFoundError(f"{directory} has no {MANIFEST}: not a dataset, or a build that did not finish")
     manifest = _object_in(path)

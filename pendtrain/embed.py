@@ -14,6 +14,7 @@ from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
 from pendtrain.encoders import Encoder, ResNet18, create
 from pendtrain.encoders.resnet18 import shared
+from pendtrain.nearest import nearest_path
 from pendtrain.parts import Distinct, Images, in_batches, picked
 from pendtrain.population import check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
@@ -112,7 +113,7 @@ def trained(run: Path, method: str | None) -> tuple[dict[str, Any], Recipe]:
     """
     held = runs.read_run(run)
     if held is None:
-        raise FileNotFoundError(f"{run} holds no run (no run.json)")
+        raise FileNotFoundError(f"{run} holds no run (no run.json){nearest_path(run)}")
     named = str(held["recipe"].get("method"))
     if ":" in named and named != method:
         raise ValueError(f"{run} names {named!r:.100}, code from elsewhere, as its method; --method imports it")

@@ -18,6 +18,8 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from pendtrain.nearest import nearest, nearest_path
+
 # Where each method's objective is; one from outside is named like the right-hand side.
 METHODS = {
     "contrastive": "pendtrain.objectives.contrastive:Contrastive",
@@ -138,8 +140,9 @@ class Recipe:
         names = [each.name for each in _general(cls)]
         unknown = [name for name in given if name not in names and name not in theirs]
         if unknown:
-            known = ", ".join([*names, *theirs])
-            raise ValueError(f"{unknown[0]} is no setting of {method}, expected one of {known}")
+            known = [*names, *theirs]
+            meant = nearest(unknown[0], known)
+            raise ValueError(f"{unknown[0]} is no setting of {method}, expected one of {', '.join(known)}{meant}")
         mine = {name: _normalised(theirs[name], value) for name, value in given.items() if name in theirs}
         usual = _usual(method, str(given.get("encoder", cls.encoder)))
         general = usual | {name: value for name, value in given.items() if name in names}
@@ -243,7 +246,8 @@ def read_recipe(name: str) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Settings from a TOML file, a key each. Raises ValueError where it is none, OSError if unreadable."""
     if not path.exists():
-        raise FileNotFoundError(f"recipe is {path}, expected {', '.join(RECIPES)} or a TOML file; no such file")
+        meant = nearest(str(path), RECIPES) or nearest_path(path)
+        raise FileNotFoundError(f"recipe is {path}, expected {', '.join(RECIPES)} or a TOML file; no such file{meant}")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:

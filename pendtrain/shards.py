@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from pendtrain import hdf5
 from pendtrain.manifest import read_manifest
+from pendtrain.nearest import nearest_path
 from pendtrain.tar import pictures
 
 UNREADABLE: tuple[type[Exception], ...] = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError)
@@ -79,7 +80,8 @@ def open_dataset(path: Path) -> Dataset:
     Raises FileNotFoundError where nothing complete is there, ValueError where its manifest is none.
     """
     if not path.is_dir():
-        raise FileNotFoundError(f"no dataset directory {path}; `pendgen build` makes one")
+        meant = nearest_path(path) or "; `pendgen build` makes one"
+        raise FileNotFoundError(f"no dataset directory {path}{meant}")
     directory = path if (path / "dataset.json").is_file() else _newest(path)
     return Dataset(directory, read_manifest(directory / "dataset.json"))
 

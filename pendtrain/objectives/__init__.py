@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from pendtrain.nearest import nearest
 from pendtrain.objectives.objective import Labels, NoSettings, Objective, Rows
 
 __all__ = ["Labels", "NoSettings", "Objective", "Rows", "find"]
@@ -15,7 +16,7 @@ def find(method: str) -> type[Objective]:
     module, colon, attribute = name.partition(":")
     expected = f"expected {', '.join(METHODS)}, or package.module:Class"
     if not colon:
-        raise ValueError(f"method is {method}, {expected}")
+        raise ValueError(f"method is {method}, {expected}{nearest(method, METHODS)}")
     try:
         found = getattr(import_module(module), attribute, None)
     except Exception as problem:  # whatever a module from outside does when it is imported
