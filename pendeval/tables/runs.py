@@ -114,9 +114,10 @@ def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """
     whole = runs.sort_values("population_file", key=lambda files: files.eq(""), kind="stable")
     unique = whole.drop_duplicates(["condition", *SEEDS, "embedding_digest"]).sort_index()
-    alike = unique.groupby(["condition", "precision"])["precision"].transform("size")
-    ranked = unique.assign(alike=alike, other=unique["precision"].ne("float32"))
-    unique = unique.loc[ranked.sort_values(["alike", "other"], ascending=[False, True], kind="stable").index]
+    rank = unique[["condition", "precision"]].fillna({"precision": ""})
+    alike = rank.groupby(["condition", "precision"])["precision"].transform("size")
+    rank = pd.DataFrame({"fewer": -alike, "other": rank["precision"].ne("float32")})
+    unique = unique.loc[rank.sort_values(["fewer", "other"], kind="stable").index]
     again = unique["seed"].notna() & unique.duplicated(["condition", *SEEDS])
     problems: dict[str, Problem] = {}
     for _, row in unique[again].iterrows():

@@ -58,7 +58,9 @@ def test_the_whole_report_of_a_few_runs(tmp_path: Path, command: Callable[..., O
     code, out, err = command("pendeval", "report", tmp_path / "runs", "--out", tmp_path / "out", "--jobs", 1)
     assert code == 1  # one run is unfinished
     assert "not finished (status running)" in err
-    lines = out.splitlines()
+    told, blank, *lines = out.splitlines()
+    assert told.startswith("On vanilla images the contrastive encoder, never told the energy, orders it with")
+    assert blank == ""
     assert lines[0].split() == [
         "data",
         "encoder",
@@ -190,7 +192,7 @@ def test_files_that_agree_in_all_but_size(tmp_path: Path, command: Callable[...,
             file["embedding"] = np.random.default_rng(0).random((pendulums, 3, dim))
     code, out, err = command("pendeval", "report", tmp_path / "runs", "--out", tmp_path / "out", *ALONE)
     assert (code, err) == (0, "")
-    assert len(out.splitlines()) == 6  # head, three conditions, claims, where
+    assert len(out.splitlines()) == 8  # the answer, head, three conditions, claims, where
 
 
 def test_cells_that_would_run_as_formulas_are_defused(tmp_path: Path, write_run: Write) -> None:
