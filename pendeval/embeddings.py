@@ -4,7 +4,7 @@ Reads format "pendulum-embedding", versions 1 and 2. Of a split: HDF5 with root 
 `energy` (P,), optionally `energy_given_image` (P, T), `time` (P, T), `angle` (P, T, 2), `visible` (P, T, 2), and a few
 pictures as `example_image` (K, S, S, 3) with `example_energy` (K,). Of a population (version 2; every image that can
 occur, once): `embedding` (U, d) beside `probability`, `energy_given_image`, `visible`, `energy_edges`,
-`energy_probability` and `energy_moment`. Attributes `data_*` and `train_*` say what was embedded and what the encoder
+`energy_probability` and `energy_moment`, optionally `bob_box` (U, 2, 4), from which pictures are drawn. Attributes `data_*` and `train_*` say what was embedded and what the encoder
 saw; the user block, where there is one, what all bytes after it add up to.
 
 Links to other files, data kept in other files, and shapes that would not fit in memory are refused by name.
@@ -31,6 +31,8 @@ MOST_EMBEDDED, MOST_EXAMPLE_BYTES = 60_000_000, 2**24
 """What one file may hold: the paper's has 102,400 embeddings, of an inner layer 512 values each."""
 MOST_DIFFERENT, MOST_JOINT = 250_000, 40_000_000
 """What a population may hold: images, and values of a table of images and energy bins."""
+MOST_SIDE = 4096
+"""Pixels along a side of a picture, at most."""
 _ROUNDING = 1e-9
 LABELS = {"energy": 1, "energy_given_image": 2, "time": 2, "angle": 3, "visible": 3}
 POPULATION = {
@@ -80,6 +82,8 @@ class PopulationEmbeddings:
     """(U, d)"""
     population: Population
     attributes: Mapping[str, Any]
+    box: NDArray[np.int64] | None = None
+    """(U, 2, 4), of the blue and the red bob first row, first column, rows and columns in the picture; zeros: unseen"""
 
 
 def read(path: Path) -> Embeddings | PopulationEmbeddings:
@@ -96,7 +100,8 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
                 embedding = column(file, "embedding", 2, MOST_DIFFERENT)
                 most = (MOST_DIFFERENT, MOST_JOINT)
                 columns = {name: column(file, name, axes, *most) for name, axes in POPULATION.items()}
-                return checked_population(path, embedding, columns, attributes)
+                box = column(file, "bob_box", 3, MOST_DIFFERENT) if "bob_box" in file.keys() else None  # noqa: SIM118
+                return checked_population(path, embedding, columns, attributes, box)
             embedding = column(file, "embedding", 3, most_values=MOST_EMBEDDED)
             labels = {name: column(file, name, axes) for name, axes in LABELS.items() if name in file.keys()}  # noqa: SIM118
             examples = _examples(file)
@@ -118,7 +123,11 @@ def read(path: Path) -> Embeddings | PopulationEmbeddings:
 
 
 def checked_population(
-    path: Path, embedding: NDArray[np.float64], columns: dict[str, NDArray[np.float64]], attributes: dict[str, Any]
+    path: Path,
+    embedding: NDArray[np.float64],
+    columns: dict[str, NDArray[np.float64]],
+    attributes: dict[str, Any],
+    box: NDArray[np.float64] | None = None,
 ) -> PopulationEmbeddings:
     """The embeddings (U, d) of a population in `columns`. Raises ValueError where they do not fit or were changed."""
     if len(embedding) != len(columns["probability"]) or 0 in embedding.shape:
@@ -143,7 +152,29 @@ def checked_population(
         energy_probability=columns["energy_probability"],
         energy_moment=columns["energy_moment"],
     )
-    return PopulationEmbeddings(path, embedding, population, attributes)
+    return PopulationEmbeddings(path, embedding, population, attributes, _boxes(box, population.visible, attributes))
+
+
+def read_outputs(path: Path) -> NDArray[np.float64]:
+    """The embeddings (U, d) alone of a population's file that was read before. Raises ValueError, OSError."""
+    refuse_damage(path)
+    with h5py.File(path, "r") as file:
+        return _column(file, "embedding", 2, MOST_DIFFERENT)
+
+
+def _boxes(
+    box: NDArray[np.float64] | None, visible: NDArray[np.bool_], attributes: Mapping[str, Any]
+) -> NDArray[np.int64] | None:
+    """Boxes of bobs (U, 2, 4), checked to lie in the picture and to be empty where a bob is out of view."""
+    if box is None:
+        return None
+    size = int(attributes.get("data_image_size", MOST_SIDE))
+    if box.shape != (*visible.shape, 4) or not np.isfinite(box).all() or (box != np.rint(box)).any() or box.min() < 0:
+        raise ValueError(f"bob_box has shape {box.shape}, expected whole numbers of shape {(*visible.shape, 4)}")
+    seen = (box[..., 2:] > 0).all(axis=2)
+    if not np.array_equal(seen, visible) or (box[..., :2] + box[..., 2:]).max() > min(size, MOST_SIDE):
+        raise ValueError(f"bob_box does not fit visible, or leaves a picture of {size} pixels")
+    return box.astype(np.int64)
 
 
 def _examples(file: h5py.File) -> tuple[NDArray[np.uint8], NDArray[np.float64]] | None:

@@ -16,7 +16,7 @@ from pendtrain.encoders import Encoder, ResNet18, create
 from pendtrain.encoders.resnet18 import shared
 from pendtrain.nearest import nearest_path
 from pendtrain.parts import Distinct, Images, in_batches, picked
-from pendtrain.population import check_dataset, read_population, why_none
+from pendtrain.population import bob_boxes, check_dataset, read_population, why_none
 from pendtrain.recipe import Recipe
 from pendtrain.shards import LABELS, Dataset, check_files, image_shape, open_dataset, read_split
 from pendtrain.streaming import image_parts
@@ -185,6 +185,7 @@ def write_embeddings(
         columns = read_population(dataset)
         image = columns.pop("image")
         embedding = embed(encoder, [image], len(image), device, layer) if seen is None else seen
+        columns["bob_box"] = bob_boxes(image)
     else:
         check_files(dataset, split)  # again: it may be hours since, and labels go under the dataset's digest
         columns = read_split(dataset, split, LABELS)

@@ -17,6 +17,8 @@ and of the split `population` (U images, each once, B bins of energy; population
 
     embedding            float32  U, d
     visible, probability, energy_given_image, energy_edges, energy_probability, energy_moment   as in the dataset
+    bob_box              uint16   U, 2, 4    optional, to draw pictures from: of the blue and the red bob first row, first
+                                             column, rows and columns of its pixels in the picture; zeros: out of view
 
 Root attributes: `format`, `format_version`; lists and mappings are JSON strings, flags are HDF5 booleans.
 
@@ -61,7 +63,7 @@ from pendtrain.shards import Dataset
 FORMAT, FORMAT_VERSION, USER_BLOCK = "pendulum-embedding", 2, 512
 Float = NDArray[np.float64]
 EXAMPLE_ENERGIES, EXAMPLE_IMAGES = (0.05, 0.25, 0.5, 0.75, 0.95), 6
-_COMPRESSED = ("example_image", "energy_probability", "energy_moment")
+_COMPRESSED = ("example_image", "energy_probability", "energy_moment", "bob_box")
 _SETTINGS = (
     *("name", "variant", "parameters", "protocol", "gaps"),
     *("image_size", "bob_size", "time_gap", "antialias", "energy_range"),

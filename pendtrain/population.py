@@ -87,6 +87,21 @@ def digest(columns: Mapping[str, NDArray[Any]]) -> str:
     return total.hexdigest()
 
 
+def bob_boxes(image: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Where the bobs of pictures (U, S, S, 3) are: first row, first column, rows and columns of each, (U, 2, 4).
+
+    The blue bob lacks red and the red one blue, so each is read off a channel of its own; zeros where it is out of view.
+    """
+    boxes = np.zeros((len(image), 2, 4), np.uint16)
+    for bob, channel in enumerate((0, 2)):
+        dark = image[..., channel] == 0
+        for side, axis in enumerate((2, 1)):
+            along = dark.any(axis=axis)
+            boxes[:, bob, side] = along.argmax(axis=1)
+            boxes[:, bob, side + 2] = along.sum(axis=1)
+    return boxes
+
+
 def _expected(dataset: Dataset, entry: Mapping[str, Any]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """What every column is by the manifest: dtype and shape."""
     images, bins, size = int(entry["images"]), int(entry["bins"]), int(dataset.manifest["image_size"])
