@@ -4,8 +4,9 @@ Reads format "pendulum-embedding", versions 1 and 2. Of a split: HDF5 with root 
 `energy` (P,), optionally `energy_given_image` (P, T), `time` (P, T), `angle` (P, T, 2), `visible` (P, T, 2), and a few
 pictures as `example_image` (K, S, S, 3) with `example_energy` (K,). Of a population (version 2; every image that can
 occur, once): `embedding` (U, d) beside `probability`, `energy_given_image`, `visible`, `energy_edges`,
-`energy_probability` and `energy_moment`, optionally `bob_box` (U, 2, 4), from which pictures are drawn. Attributes `data_*` and `train_*` say what was embedded and what the encoder
-saw; the user block, where there is one, what all bytes after it add up to.
+`energy_probability` and `energy_moment`, optionally `bob_box` (U, 2, 4), from which pictures are drawn. Attributes
+`data_*` and `train_*` say what was embedded and what the encoder saw; the user block, where there is one, what all
+bytes after it add up to.
 
 Links to other files, data kept in other files, and shapes that would not fit in memory are refused by name.
 """

@@ -21,6 +21,7 @@ from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_u
 from pendeval.nearest import nearest
 from pendeval.progress import track
 from pendeval.scores import Record, read_scores
+from pendeval.tables.condition import rows_of
 from pendeval.writing import csv_bytes, write_whole
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def report(
     else:
         from pendeval import page
 
-        page.write(out / "report.html", frames, drawn.figures, [*drawn.missing, *drawn.faults])
+        undrawn = [*drawn.missing, *drawn.faults]
+        explorer = page.explore.data(found, roots, rows_of(frames["runs"]))
+        page.write(out / "report.html", frames, drawn.figures, undrawn, explorer=explorer)
         written += ["figures/", "report.html"] if drawn.figures else ["report.html"]
     return Report(frames, problems, written)
 

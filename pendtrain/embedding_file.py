@@ -17,8 +17,8 @@ and of the split `population` (U images, each once, B bins of energy; population
 
     embedding            float32  U, d
     visible, probability, energy_given_image, energy_edges, energy_probability, energy_moment   as in the dataset
-    bob_box              uint16   U, 2, 4    optional, to draw pictures from: of the blue and the red bob first row, first
-                                             column, rows and columns of its pixels in the picture; zeros: out of view
+    bob_box              uint16   U, 2, 4    optional, to draw pictures from: of the blue and the red bob first row,
+                                             first column, rows and columns of its pixels; zeros: out of view
 
 Root attributes: `format`, `format_version`; lists and mappings are JSON strings, flags are HDF5 booleans.
 

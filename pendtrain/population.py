@@ -90,7 +90,7 @@ def digest(columns: Mapping[str, NDArray[Any]]) -> str:
 def bob_boxes(image: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Where the bobs of pictures (U, S, S, 3) are: first row, first column, rows and columns of each, (U, 2, 4).
 
-    The blue bob lacks red and the red one blue, so each is read off a channel of its own; zeros where it is out of view.
+    The blue bob lacks red and the red one blue, so each is read off a channel of its own; zeros: out of view.
     """
     boxes = np.zeros((len(image), 2, 4), np.uint16)
     for bob, channel in enumerate((0, 2)):

@@ -1,7 +1,8 @@
 """The HTML page of a report: one file that needs nothing beside it, the same bytes for the same tables.
 
 `write` puts the page together; `cells` turns values into text, `condition` names conditions, `tables` names the columns
-of each table, `verdicts` shows the claims and says the answer. How it looks stands in `pendeval/templates/`.
+of each table, `verdicts` shows the claims and says the answer, `explore` gathers what people look at. How it looks
+stands in `pendeval/templates/`.
 """
 
 import base64
@@ -15,6 +16,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pendeval.measures.registry import MEASURES
+from pendeval.page import explore
 from pendeval.page.cells import NONE, Row, as_float, as_text, duration, pretty
 from pendeval.page.condition import described
 from pendeval.page.tables import (
@@ -80,12 +82,13 @@ def write(
     undrawn: Sequence[tuple[str, str]],
     *,
     title: str = "Pendulum lab: report",
+    explorer: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the page to `path`, whole or not at all; the CSV files it links to lie in the same folder.
 
     `frames` are the tables of `pendeval.tables`, any of them may be empty; `undrawn` pairs the figures that were not
-    drawn, faults included, with the reason. Raises ValueError where a frame or a column is missing, OSError where a
-    picture cannot be read or the page not be written.
+    drawn, faults included, with the reason; `explorer` is what `explore.data` found. Raises ValueError where a frame
+    or a column is missing, OSError where a picture cannot be read or the page not be written.
     """
     for name, (expected, _) in FRAMES.items():
         absent = [column for column in expected if name not in frames or column not in frames[name]]
@@ -103,6 +106,7 @@ def write(
     text = environment.get_template("report.html.jinja").render(
         title=title,
         answer=answer(rows["claims"], rows["summary"]),
+        explorer=explore.encoded(explorer) if explorer and explorer["runs"] else "",
         scored=len({(as_text(row["file"]), as_text(row["population_file"])) for row in rows["runs"]}),
         provenance=[_origin(row) for row in rows["provenance"]],
         problems=problems_table(rows["problems"]),
