@@ -24,8 +24,8 @@ from pendeval.attributes import clean
 from pendeval.conditions import condition_of
 from pendeval.embeddings import PopulationEmbeddings, read, read_outputs
 from pendeval.measures.population import Population
-from pendeval.page.cells import Row
-from pendeval.page.condition import described
+from pendeval.page.cells import Row, as_text
+from pendeval.page.condition import about_data, about_training, encoder
 from pendeval.sample import Sample
 from pendeval.scores import Record
 
@@ -46,7 +46,7 @@ def data(records: Sequence[Record], roots: Sequence[Path], rows: Sequence[Row] =
 
     Runs with a population come first, each kind in the order of `records`.
     """
-    names = {row["digest"]: described(row) for row in reversed(rows)}
+    names = {row["digest"]: _described(row) for row in reversed(rows)}
     digests = {_digest(one) for one in records} - {""}
     whole = {digest: _whole([one for one in records if _digest(one) == digest], roots) for digest in sorted(digests)}
     worlds: dict[str, dict[str, Any]] = {}
@@ -277,6 +277,13 @@ def _words(settings: Mapping[str, Any], dim: int) -> str:
     with suppress(ValueError):
         return clean(condition_of(settings, dim, "0" * 64).data_words, 100)
     return ""
+
+
+def _described(row: Row) -> str:
+    """A run for a list to choose from: what differs most often comes first, for lists are cut off on the right."""
+    seed = as_text(row["seed"])
+    parts = [as_text(row["data_words"]), encoder(row), f"seed {seed}" if seed else "", about_data(row)]
+    return ", ".join(filter(None, [*parts, about_training(row)]))
 
 
 def _name(record: Record, outputs: Mapping[str, Any]) -> str:

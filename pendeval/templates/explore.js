@@ -223,8 +223,10 @@ const Explore = (() => {
   function small(world, pair, label) {
     const canvas = make("canvas");
     canvas.className = "pixels";
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", label);
+    if (label) {
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", label);
+    } else canvas.setAttribute("aria-hidden", "true"); // the button it stands in has words
     picture(canvas, world.geometry.size, pair);
     return canvas;
   }
@@ -307,7 +309,8 @@ const Explore = (() => {
         pen.textAlign = "center";
         pen.fillText(number(tick, 2), plot.X(tick), bottom + 16);
       }
-      pen.fillText(world.sampled ? "energy" : "energy: the oracle’s guess, and the range of nine in ten", (left + right) / 2, bottom + 32);
+      const label = world.sampled || width < 500 ? "energy" : "energy: the oracle’s guess, and the range of nine in ten";
+      pen.fillText(label, (left + right) / 2, bottom + 32);
       world.order.forEach((i) => {
         const share = shade(i);
         pen.fillStyle = Number.isNaN(share) ? ink.soft : mixed(share);

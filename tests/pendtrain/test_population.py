@@ -53,7 +53,7 @@ def test_fit_embeds_the_population_as_a_plain_resnet_does(run: Path, columns: di
     plain.load_state_dict(load_file(run / "encoder.safetensors"))
     plain.eval()
     with h5py.File(run / "embeddings" / "vanilla-population.h5") as file:
-        assert set(file) == {"embedding", *LABELS}
+        assert set(file) == {"embedding", "bob_box", *LABELS}
         assert file["embedding"].dtype == np.float32
         assert file["embedding"].shape == (len(columns["image"]), 1)
         for name in LABELS:
