@@ -3,14 +3,17 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from pendeval import page
 from pendeval.embeddings import PopulationEmbeddings, read
 from pendeval.page import explore
 from pendeval.report import gather, keep, report
@@ -175,7 +178,7 @@ def test_more_runs_than_are_shown(tmp_path: Path, write_run: Write, monkeypatch:
     data = found(tmp_path)
     assert [data["worlds"][run["world"]]["kind"] for run in data["runs"]] == ["population", "sample", "sample"]
     assert data["left"].startswith("1 more run is not here")
-    monkeypatch.setattr(explore, "MOST_BYTES", 30_000)
+    monkeypatch.setattr(explore, "MOST_BYTES", 8_000)
     assert len(found(tmp_path)["runs"]) < 3
     monkeypatch.setattr(explore, "MOST_BYTES", 0)
     assert found(tmp_path)["runs"] == []
@@ -185,33 +188,55 @@ def test_nothing_to_explore() -> None:
     assert explore.data([], []) == {"runs": [], "worlds": [], "left": ""}
 
 
-def test_twenty_runs_fit(tmp_path: Path, write_run: Write) -> None:
-    """1,800 pictures, as vanilla has, and one of the samples of another dataset."""
-    for seed in range(20):
-        write_run(seed=seed, population=True, different=1800, pendulums=40)
-    data = found(tmp_path)
-    assert (len(data["runs"]), data["left"]) == (20, "")
-    assert len(html.escape(explore.encoded(data))) < 500_000
+@pytest.mark.parametrize("pictures", [1800, 20_000])
+def test_twenty_runs_fit(tmp_path: Path, write_run: Write, pictures: int) -> None:
+    """Vanilla has 1,724 pictures; of more than fit all runs do not, and the page stays as small."""
+    with_boxes(write_run(population=True, different=300, pendulums=40))
+    roots = [tmp_path / "runs"]
+    (record,), _ = gather(roots, tmp_path / "cache", quiet=True)
+    draw, energy = np.random.default_rng(0), np.linspace(0, 1, pictures)
+    assert record.sample is not None
+    sample = replace(
+        record.sample,
+        energy=energy,
+        oracle=energy,
+        values=energy,
+        angle=draw.uniform(-3, 3, (pictures, 2)),
+        visible=np.ones((pictures, 2), bool),
+    )
+    many = []
+    for k in range(20):  # half of them with a population, half with a sample of images of their own
+        outputs = draw.random((pictures, 1)).astype(np.float32)
+        one = replace(record, digest=f"{k:064d}", labels=f"{k:064d}", sample=replace(sample, embedding=outputs))
+        many.append(one if k % 2 else replace(one, population=None))
+    data = explore.data(many, roots)
+    assert (data["left"] == "") == (pictures == 1800)
+    assert len(data["runs"]) == 20 if pictures == 1800 else 0 < len(data["runs"]) < 20
+    frames = {name: pd.DataFrame(columns=list(columns)) for name, (columns, _) in page.FRAMES.items()}
+    page.write(tmp_path / "report.html", frames, [], [], explorer=data)
+    assert (tmp_path / "report.html").stat().st_size < 2_000_000  # the figures of a report take .8 MB more
 
 
-@pytest.mark.parametrize("values", [0.0, 3e38, -1e-40])
+@pytest.mark.parametrize("values", [0.0, 3e38])
 def test_any_numbers_an_encoder_gives(tmp_path: Path, write_run: Write, values: float) -> None:
     def outputs(seen: NDArray[np.float64]) -> NDArray[np.float64]:
         return values * np.sign(seen - 0.5)[..., None] * np.array([1.0, -1.0])
 
-    write_run(population=True, outputs=outputs)
+    write_run(population=True, different=60, outputs=outputs)
     explore.encoded(found(tmp_path))  # refuses NaN
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path, write_run: Write) -> None:
-    with_boxes(write_run(population=True, data_name="x", train_label=HOSTILE, train_method="", data_variant=HOSTILE))
-    report([tmp_path / "runs"], tmp_path / "out", quiet=True)
+    with_boxes(
+        write_run(population=True, data_name="x", train_label=HOSTILE, data_variant=HOSTILE, data_digest="0" * 64)
+    )
+    assert report([tmp_path / "runs"], tmp_path / "out", quiet=True).problems == []
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert text.count("<script") == 1
     (held,) = re.findall('data-explore="([^"]*)"', text)
     assert "<" not in held
-    assert "alert(1)" in json.loads(html.unescape(held))["runs"][0]["name"]
+    assert "alert(1)" in json.loads(html.unescape(held))["worlds"][0]["name"]
     script = text[text.index("<script>") :]
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(|fetch\(|import", script)
 
