@@ -102,6 +102,7 @@ const Explore = (() => {
     world.order = Array.from(world.energy.keys()).sort((a, b) => world.energy[a] - world.energy[b] || a - b);
     world.turn = new Uint32Array(held.count);
     world.order.forEach((i, k) => { world.turn[i] = k; });
+    world.rank = ranks(world.mean, world.weight);
     return world;
   }
 
@@ -115,17 +116,22 @@ const Explore = (() => {
     return world.pairs.get(key)?.[0] ?? -1;
   }
 
-  function openRun(held, world) {
-    const run = { ...held, outputs: held.outputs.map(spanned), line: spanned(held.line) };
-    // Rank of a picture: the probability of all before it on the line, and half of its equals.
-    const order = Array.from(run.line.keys()).sort((a, b) => run.line[a] - run.line[b]);
-    run.rank = new Float64Array(run.line.length);
+  // Rank of each picture: the probability of all before it on a line, and half of its equals.
+  function ranks(line, weight) {
+    const order = Array.from(line.keys()).sort((a, b) => line[a] - line[b]);
+    const rank = new Float64Array(line.length);
     for (let first = 0, below = 0; first < order.length;) {
       let last = first, mass = 0;
-      while (last < order.length && run.line[order[last]] === run.line[order[first]]) mass += world.weight[order[last++]];
-      for (; first < last; first++) run.rank[order[first]] = below + mass / 2;
+      while (last < order.length && line[order[last]] === line[order[first]]) mass += weight[order[last++]];
+      for (; first < last; first++) rank[order[first]] = below + mass / 2;
       below += mass;
     }
+    return rank;
+  }
+
+  function openRun(held, world) {
+    const run = { ...held, outputs: held.outputs.map(spanned), line: spanned(held.line) };
+    run.rank = ranks(run.line, world.weight);
     return run;
   }
 
@@ -297,7 +303,7 @@ const Explore = (() => {
       let low = Infinity, high = -Infinity;
       for (const value of y) { low = Math.min(low, value); high = Math.max(high, value); }
       if (low === high) { low -= 0.5; high += 0.5; }
-      const right = width - 12;
+      const right = width - 16;
       plot = { low, high, X: (m) => left + m * (right - left), Y: (v) => bottom - (v - low) / (high - low) * (bottom - top) };
       pen.strokeStyle = ink.line;
       pen.fillStyle = ink.soft;
@@ -376,7 +382,7 @@ const Explore = (() => {
         if (same > 1) facts.push(["Twins", `${same} images, ${number(world.low[i])} to ${number(world.high[i])}`]);
       }
       run.outputs.forEach((output, k) => facts.push([run.dim > 1 ? `Output ${k + 1}` : "Embedding", number(output[i], 4)]));
-      facts.push(["Rank", `${number(run.rank[i])} (the oracle’s order: ${number(world.turn[i] / Math.max(1, world.count - 1))} of the pictures)`]);
+      facts.push(["Rank", `${number(run.rank[i])}, by the oracle ${number(world.rank[i])}`]);
       at("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
       drawEnergies(i);
       drawOver();
