@@ -160,7 +160,7 @@ def read_outputs(path: Path) -> NDArray[np.float64]:
     """The embeddings (U, d) alone of a population's file that was read before. Raises ValueError, OSError."""
     refuse_damage(path)
     with h5py.File(path, "r") as file:
-        return _column(file, "embedding", 2, MOST_DIFFERENT)
+        return column(file, "embedding", 2, MOST_DIFFERENT)
 
 
 def _boxes(
