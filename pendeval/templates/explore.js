@@ -238,8 +238,8 @@ const Explore = (() => {
   }
 
   // A canvas as sharp as the screen, and its pen in CSS pixels.
-  function sharp(canvas, height) {
-    const width = canvas.clientWidth || 300, ratio = Math.min(window.devicePixelRatio || 1, 2);
+  function sharp(canvas, height, width = canvas.clientWidth || 300) {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     const pen = canvas.getContext("2d");
@@ -267,6 +267,9 @@ const Explore = (() => {
       const style = getComputedStyle(section);
       return Object.fromEntries(Object.keys(PAPER).map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     }
+
+    // Paper is as wide as it is, whatever the window.
+    const across = () => (now.printing ? 680 : undefined);
 
     function options(select, entries) {
       const before = select.value;
@@ -298,13 +301,13 @@ const Explore = (() => {
     }
 
     function drawPlot() {
-      const { pen, width, height } = sharp(at("plot"), 380);
+      const { pen, width, height } = sharp(at("plot"), 380, across());
       const ink = colours(), y = heights(), left = 52, top = 12, bottom = height - 38;
       let low = Infinity, high = -Infinity;
       for (const value of y) { low = Math.min(low, value); high = Math.max(high, value); }
       if (low === high) { low -= 0.5; high += 0.5; }
       const right = width - 16;
-      plot = { low, high, X: (m) => left + m * (right - left), Y: (v) => bottom - (v - low) / (high - low) * (bottom - top) };
+      plot = { pen, low, high, X: (m) => left + m * (right - left), Y: (v) => bottom - (v - low) / (high - low) * (bottom - top) };
       pen.strokeStyle = ink.line;
       pen.fillStyle = ink.soft;
       for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
@@ -329,7 +332,8 @@ const Explore = (() => {
     }
 
     function drawOver() {
-      const { pen } = sharp(at("over"), 380);
+      // On paper a canvas above another would hide it, so that all is drawn on one.
+      const pen = now.printing ? plot.pen : sharp(at("over"), 380).pen;
       const ink = colours(), y = heights();
       const ring = (x, v, colour, size) => {
         pen.strokeStyle = colour;
@@ -493,7 +497,7 @@ const Explore = (() => {
       if (!now.trace) return;
       const y = heights(), { end, images, seen } = now.trace, ink = colours();
       picture(at("swinging"), world.geometry.size, bobs(now.energy, now.time, world.geometry));
-      const { pen, width, height } = sharp(at("trace"), 150);
+      const { pen, width, height } = sharp(at("trace"), 150, across());
       const X = (t) => t / end * width, Y = (v) => height - 20 - (v - plot.low) / (plot.high - plot.low) * (height - 28);
       pen.fillStyle = ink.link;
       images.forEach((i, k) => { if (i >= 0) pen.fillRect(X(end * k / images.length), Y(y[i]) - 1, width / images.length + 0.5, 2); });

@@ -63,6 +63,21 @@ const wait = (time) => new Promise((done) => setTimeout(done, time));
   outcome.swung = $("swung").textContent;
   $("disputed").querySelector("button").click();
   outcome.ringed = view.now.marks;
+  const inks = () => { // how many pixels of the plot are black, and how many of a colour
+    const plot = $("plot"), data = plot.getContext("2d").getImageData(0, 0, plot.width, plot.height).data;
+    const found = [0, 0];
+    for (let k = 0; k < data.length; k += 4) {
+      const rgb = [data[k], data[k + 1], data[k + 2]], span = Math.max(...rgb) - Math.min(...rgb);
+      if (data[k + 3] > 250 && Math.max(...rgb) < 10) found[0]++;
+      if (data[k + 3] > 150 && span > 60) found[1]++;
+    }
+    return found;
+  };
+  outcome.screen = inks();
+  dispatchEvent(new Event("beforeprint"));
+  outcome.paper = inks();
+  dispatchEvent(new Event("afterprint"));
+  outcome.after = inks();
   outcome.content = document.documentElement.scrollWidth;
   outcome.problems = problems;
   parent.postMessage(JSON.stringify(outcome), "*");
@@ -160,6 +175,10 @@ def test_a_person_explores(tmp_path: Path) -> None:
     assert 0.1 < outcome["moved"] < 1.5
     assert re.match(r"Energy \.50: \d+ different pictures in one period", outcome["swung"])
     assert len(set(outcome["ringed"])) == 2
+    # Paper takes one canvas, screens two: what is marked is drawn above the points, which stay where they are.
+    assert outcome["screen"][0] == outcome["after"][0] == 0 < outcome["paper"][0]
+    assert outcome["screen"][1] == outcome["after"][1] > 100
+    assert outcome["paper"][1] > 100
 
 
 def test_what_the_trainer_reads_off_the_pictures(tmp_path: Path) -> None:
