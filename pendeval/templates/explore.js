@@ -584,7 +584,8 @@ const Explore = (() => {
       options(at("colour"), shades);
       at("note").textContent = [
         world.sampled ? `${world.count.toLocaleString("en")} images drawn from the test split` : `All ${world.count.toLocaleString("en")} pictures that can occur`,
-        world.name ? ` (${world.name}). ` : ". ", world.missing].join("");
+        world.name ? ` (${world.name}). ` : ". ", world.missing,
+        world.drawn && !world.sampled ? "Upright in blue: the pictures of the pendulum that swings below." : ""].join("");
       if (world !== before) {
         now.image = world.order[Math.floor(world.order.length / 2)];
         now.marks = [];
