@@ -1,6 +1,8 @@
-"""The wheel, installed into an environment of its own, works without the source tree."""
+"""The wheel, installed into an environment of its own, works without the source tree, as README says it does."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,11 +12,19 @@ from email import message_from_string
 from pathlib import Path
 from shutil import which
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("pendgen", "pendtrain", "pendeval")
 Run = Callable[..., str]
+MY_ENCODER = """
+import numpy as np
+
+def my_encoder(images):
+    blue, red = np.float32(images[..., 0]), np.float32(images[..., 5:12, :, 2])
+    return (blue.mean(axis=(-1, -2)) + red.mean(axis=(-1, -2)))[..., None]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +107,22 @@ def test_it_builds_data(run: Run) -> None:
     run("pendgen", "build", "--pendulums", 20, "--images", 2, "--num-shards", 1, "--quiet")
     assert "is whole" in run("pendgen", "verify", "data/vanilla", "--quiet")
     assert "temperature = 0.1" in run("pendtrain", "fit", "--print-recipe")
+
+
+def test_every_example_in_python(small: Path, small_run: Path, run: Run, tmp_path: Path) -> None:
+    """The snippets, run one after another as they are printed: the file they write is scored and compared."""
+    shutil.copytree(small, tmp_path / "data" / "vanilla" / "1.1.0")
+    shutil.copytree(small_run, tmp_path / "runs" / "vanilla" / "contrastive-d1" / "seed-0")
+    (tmp_path / "mine").mkdir()
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(snippets) > 3
+    inside = f"import os; os.chdir({str(tmp_path)!r})"
+    run("python", "-c", "\n".join([inside, MY_ENCODER, *snippets]))
+    run("pendeval", "report", tmp_path / "mine", "--out", tmp_path / "report", "--csv-only", "--quiet")
+    assert pd.read_csv(tmp_path / "report" / "problems.csv").empty
+    runs = pd.read_csv(tmp_path / "report" / "runs.csv", keep_default_na=False)
+    (row,) = [row for row in runs.to_dict("records") if row["label"] == "mine"]
+    assert row["data_words"] == "vanilla"
+    assert row["own"] is True
+    assert row["usual"] is True
+    assert (row["seed"], row["images"]) == ("0", "240.0")
