@@ -21,10 +21,10 @@ from joblib import cpu_count
 
 from pendgen import format as fmt
 from pendgen import population, population_file
-from pendgen.card import card, croissant
 from pendgen.dataset import Dataset, Split
 from pendgen.directory import exclusively, make_way, publish, refuse_full_disk
-from pendgen.manifest import PLAIN_NAME, read_manifest
+from pendgen.finish import finish, put_under
+from pendgen.manifest import LICENSE, PLAIN_NAME, read_manifest
 from pendgen.oracle import ExactOracle, Oracle, tabulate
 from pendgen.progress import track
 from pendgen.records import blocks
@@ -64,22 +64,27 @@ def build(
     workers: int = 0,
     force: bool = False,
     quiet: bool = False,
+    licence: str | None = None,
     executor: ExecutorFactory | None = None,
 ) -> tuple[Path, bool]:
     """Build `dataset` under `out/<name>/<content version>/`; returns the directory and whether it was built.
 
-    A finished directory with these settings is left as it is (False). `num_shards` is per split (0: 16,
-    more where a shard would exceed 64 MB). `workers` is a number of threads (0: one per usable core),
-    `executor` replaces them. Raises ValueError where the directory holds, or was begun with, other
+    A finished directory with these settings is left as it is (False), but for its licence: `licence`, an SPDX
+    identifier, is the owner's choice and no part of what a dataset is, so it is written into one that stands.
+    `num_shards` is per split (0: 16, more where a shard would exceed 64 MB). `workers` is a number of threads (0: one
+    per usable core), `executor` replaces them. Raises ValueError where the directory holds, or was begun with, other
     settings and `force` is not given; OSError where it cannot be written.
     """
     target, name = place(dataset, out, container, name)
     if not 0 <= num_shards <= 99999:
         raise ValueError(f"num_shards is {num_shards}, expected 1 to 99999, or 0 for the default")
+    if licence is not None and not re.match(LICENSE, licence):
+        raise ValueError(f"license is {licence!r:.80}, expected an SPDX identifier such as CC-BY-4.0")
     if workers < 0:
         raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
     description = fmt.describe(dataset, name, container)
     if not force and _stands(target, description):  # asked first without the lock, which a read-only place refuses
+        put_under(target, licence)
         return target, False
     # A shard is put together in memory, so larger datasets get more of them: about 64 MB each.
     num_shards = num_shards or max(16, _shard_bytes(dataset, container) // 2**27)
@@ -98,7 +103,8 @@ def build(
         make = executor or (lambda: ThreadPoolExecutor(workers))
         tasks = _tasks(dataset, work.resolve(), plan, workers)
         notes = _build_shards(tasks, make, quiet)
-        finish(work, _manifest(dataset, description, notes, _population(dataset, work, workers)))
+        manifest = _manifest(dataset, description, notes, _population(dataset, work, workers))
+        finish(work, manifest if licence is None else {**manifest, "license": licence})
         shutil.rmtree(work / _WORK)
         if force:
             publish(work, target)
@@ -159,13 +165,6 @@ def _shard_names(split: Split, plan: dict[str, Any]) -> list[str]:
     count = min(plan["num_shards"], split.pendulums)
     suffix = SUFFIXES[plan["description"]["container"]]
     return [fmt.shard_name(split.name, number, count, suffix) for number in range(count)]
-
-
-def finish(work: Path, manifest: dict[str, Any]) -> None:
-    """Write the card, the Croissant description and, last, the manifest."""
-    fmt.write_atomically(work / "README.md", card(manifest).encode())
-    fmt.write_atomically(work / "croissant.json", croissant(manifest).encode())
-    fmt.write_json(work / fmt.MANIFEST, manifest)
 
 
 def refuse_difference(found: dict[str, Any], wanted: dict[str, Any], where: str) -> None:

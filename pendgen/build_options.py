@@ -62,6 +62,7 @@ built = options(
     _where("--out", type=PATH, default="data", help="Folder of datasets."),
     _where("--name", help="Directory name instead of the one made from variant, protocol and seed."),
     _where("--format", "container", type=Choice(CONTAINERS), default="hdf5", help="Container of shards."),
+    _where("--license", "licence", help="Licence that you choose for it: an SPDX identifier, such as CC-BY-4.0."),
     _where("--num-shards", default=0, help="Shards per split.", show_default="16; more beyond 64 MB each"),
     _how("--workers", default=0, help="Threads.", show_default="one per core"),
     _how("--scheduler", help="Address of a Dask scheduler whose workers build the shards instead."),

@@ -1,55 +1,31 @@
-"""What a dataset says about itself to people and to other tools: README.md and croissant.json.
+"""What a dataset says about itself to people: README.md, which follows from the manifest alone.
 
-The card's YAML front matter is what the Hugging Face hub reads; croissant.json follows the MLCommons
-Croissant format 1.0, http://mlcommons.org/croissant/1.0. Both follow from the manifest alone.
+Its YAML front matter is what the Hugging Face hub reads. `pendgen.croissant` says the same to other tools.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pendgen.shards import SUFFIXES
 
-_ABOUT = "Images of a rigid pendulum at two moments {gap:g} time units apart (blue, then red), with its energy known."
-_KINDS = {"h5": "application/x-hdf5", "tar": "application/x-tar"}
-_CONTEXT = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileProperty": "cr:fileProperty",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
+ABOUT = "Images of a rigid pendulum at two moments {gap:g} time units apart (blue, then red), with its energy known."
+PAPER = """@techreport{yang2021exploring,
+  author = {Yang, Ali},
+  title = {Exploring time-invariant low-dimensional contrastive representation learning},
+  institution = {Research Science Institute, Massachusetts Institute of Technology},
+  year = {2021}
+}"""
+"""The paper whose data these are, BibTeX."""
+USES = (
+    "Measuring what representation learning finds out about a known, continuous quantity: an encoder's scores stand "
+    "beside those of the best guess that the pixels allow. Unsuitable for training anything that shall see real "
+    "pictures, and for claims about real pendulums: there is no friction, no camera and no background."
+)
+LIMITS = (
+    "An ideal pendulum without friction, drawn as two squares on white. Bobs stand on whole pixels unless antialiased, "
+    "so that few different images exist and no encoder can tell all energies apart. Energies of the training split "
+    "may leave out bands, and windows may leave bobs out of view, as the variant says."
+)
 
 
 def card(manifest: Mapping[str, Any]) -> str:
@@ -63,6 +39,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         f"pretty_name: Pendulum {manifest['name']}",
         "tags: [physics, pendulum, representation-learning, contrastive-learning, synthetic]",
         f"size_categories: ['{size}']",
+        *([f"license: '{manifest['license'].lower()}'"] if manifest.get("license") else []),
         "configs:",
         "- config_name: default",
         "  data_files:",
@@ -71,7 +48,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "",
         f"# Pendulum dataset `{manifest['name']}`, version {manifest['content_version']}",
         "",
-        _ABOUT.format(gap=manifest["time_gap"]),
+        ABOUT.format(gap=manifest["time_gap"]),
         f"Variant {manifest['variant']}{_settings(manifest['parameters'])}, protocol {manifest['protocol']}, "
         f"seed {manifest['seed']}, {manifest['image_size']} × {manifest['image_size']} pixels.",
         "",
@@ -98,8 +75,23 @@ def card(manifest: Mapping[str, Any]) -> str:
         f"Content digest: `{manifest['digest']['content']}` (the same in either container).",
         f"`energy_given_image` is good to {max(manifest['oracle_error'].values()):.1g} (root-mean-square).",
         "",
+        f"Uses: {USES}",
+        "",
+        f"Limits: {LIMITS}",
+        "",
+        f"Licence: {licence(manifest)}",
+        "",
+        "The images are those of this paper, drawn anew:",
+        "",
+        f"```bibtex\n{PAPER}\n```",
+        "",
     ]
     return "\n".join(lines)
+
+
+def licence(manifest: Mapping[str, Any]) -> str:
+    """A sentence on the licence that the owner chose, if any."""
+    return f"{manifest['license']}." if manifest.get("license") else "none was chosen."
 
 
 def _settings(parameters: Mapping[str, Any]) -> str:
@@ -139,43 +131,3 @@ def _loading(container: str, shard: str) -> str:
     }[container]
     load = ["import datasets", f'datasets.load_dataset("{container}", data_dir=".")']
     return "\n".join(["```python", *load, "", *read, "```"])
-
-
-def croissant(manifest: Mapping[str, Any]) -> str:
-    """The Croissant description, JSON-LD text."""
-    kind = _KINDS[SUFFIXES[manifest["container"]]]
-    shards = [
-        _file(shard, f"{shard['records']} pendulums of the {shard['split']} split from number {shard['first']}", kind)
-        for shard in manifest["shards"]
-    ]
-    if entry := manifest.get("population"):
-        shards.append(_file(entry, f"the {entry['images']} images that can occur, with probabilities", _KINDS["h5"]))
-    fields = [
-        {"@type": "PropertyValue", "name": name, "description": f["meaning"], "unitText": f["unit"]}
-        for name, f in manifest["fields"].items()
-    ]
-    described = {
-        "@context": _CONTEXT,
-        "@type": "sc:Dataset",
-        "name": manifest["name"],
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "description": _ABOUT.format(gap=manifest["time_gap"]),
-        "version": manifest["content_version"],
-        "datePublished": manifest["provenance"]["created"],
-        "variableMeasured": fields,
-        "distribution": shards,
-    }
-    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-
-
-def _file(entry: Mapping[str, Any], description: str, kind: str) -> dict[str, str]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": entry["file"],
-        "name": entry["file"],
-        "description": description,
-        "contentUrl": entry["file"],
-        "contentSize": f"{entry['bytes']} B",
-        "encodingFormat": kind,
-        "sha256": entry["sha256"],
-    }

@@ -63,7 +63,7 @@ def build(
     The same command again finds it complete; a killed build is picked up where it stopped.
     """
     given = {key: options.pop(key) for key in PARAMETERS}
-    how = {key: options.pop(key) for key in ("num_shards", "workers", "force", "quiet")}
+    how = {key: options.pop(key) for key in ("num_shards", "workers", "licence", "force", "quiet")}
     scheduler, dry_run = options.pop("scheduler"), options.pop("dry_run")
     wanted = _variants(variant, suite, name, options["protocol"], given)
     if size is not None and size < 1:

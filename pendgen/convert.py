@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pendgen.build import finish
 from pendgen.directory import exclusively, publish, remove
+from pendgen.finish import finish, put_under
 from pendgen.format import content_digest, write_atomically
 from pendgen.manifest import read_manifest, settings
 from pendgen.population_file import file_problem
@@ -22,8 +22,8 @@ def convert(
 ) -> tuple[Path, bool]:
     """Write the dataset in `directory` to `out/<name>/<version>/` as `container`; returns where, and if it was written.
 
-    A finished directory with the same content is left as it is (False). Raises ValueError where the
-    dataset is damaged, of that container already, or the place is taken by another.
+    A finished directory with the same content is left as it is (False), but for the licence. Raises ValueError where
+    the dataset is damaged, of that container already, or the place is taken by another.
     """
     manifest = read_manifest(directory)
     if container == manifest["container"]:
@@ -32,6 +32,7 @@ def convert(
     name = name or (f"{plain}-webdataset" if container == "webdataset" else plain)
     target = out / name / manifest["content_version"]
     if _stands(target, manifest, container):  # asked first without the lock, which a read-only place refuses
+        put_under(target, manifest.get("license"))
         return target, False
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(target):

@@ -30,7 +30,8 @@ serialisation), `name`, `variant`, `parameters`, `protocol`, `seed`, `container`
 field: `dtype`, `shape`, `unit`, `meaning`), `oracle_error` (per split, root-mean-square), `shards`
 (each: `file`, `split`, `first`, `records`, `bytes`, `sha256`), `population` (`file`, `images`, `bins`,
 `left_out`, `bytes`, `sha256`, `digest`; null where images cannot be enumerated, and then
-`population_reason` says why), `digest` and `provenance`.
+`population_reason` says why), `digest` and `provenance`. `license`, an SPDX identifier, is there once the owner
+chose one; it is no part of what the dataset is, and may change.
 
 The content digest does not depend on container, shard count or workers. A record's field has the
 SHA-256 of its little-endian C-order bytes; a split's field has the SHA-256 of its records' hashes in

@@ -22,6 +22,8 @@ MOST_BYTES = 256 * 2**20
 """Of `dataset.json`: ten times what 100,000 shards take."""
 PLAIN_NAME = r"^(?![.-])[^/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}$"
 """A name that is one part of a path, and no more than that on a terminal."""
+LICENSE = r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}\Z"
+"""An SPDX identifier: nothing that Markdown, YAML or JSON would take for more than a word."""
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53}
 _NAME = {"type": "string", "pattern": PLAIN_NAME}
@@ -51,6 +53,7 @@ _POPULATION = _object(
     sha256=_SHA256,
     digest=_SHA256,
 )
+_PATTERNS = {PLAIN_NAME: "expected a plain name", LICENSE: "expected an SPDX identifier such as CC-BY-4.0"}
 SCHEMA = _object(
     content_version={"type": "string", "pattern": r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}$"},
     name=_NAME,
@@ -73,6 +76,7 @@ SCHEMA = _object(
     provenance={"type": "object"},
 )
 SCHEMA["properties"]["population"] = {**_POPULATION, "type": ["object", "null"]}  # of version 2, where there is one
+SCHEMA["properties"]["license"] = {"type": "string", "pattern": LICENSE}  # where the owner chose one
 _INTEGERS = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)  # not 10.0
 _CHECK = extend(Draft202012Validator, type_checker=_INTEGERS)(SCHEMA)  # type: ignore[no-untyped-call]
 
@@ -114,7 +118,7 @@ def told(problem: ValidationError) -> str:
         "maximum": lambda bound: f"expected {bound} at most",
         "minItems": lambda bound: f"expected {bound} entries or more",
         "maxItems": lambda bound: f"expected {bound} entries at most",
-        "pattern": lambda pattern: {PLAIN_NAME: "expected a plain name"}.get(pattern, f"expected {pattern}"),
+        "pattern": lambda pattern: _PATTERNS.get(pattern, f"expected {pattern}"),
     }
     about = expected.get(str(problem.validator), lambda _: "expected something else")(problem.validator_value)
     return f"{place} is {problem.instance!r:.80}, {about}"

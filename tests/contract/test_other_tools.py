@@ -1,5 +1,6 @@
 """Datasets used by tools that never heard of this project: opened, described, and trained on in another's loop."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,36 @@ def test_croissant_is_valid(directories: dict[str, Path], container: str) -> Non
     assert done.returncode == 0, done.stderr
     assert "Done." in done.stderr
     assert "not standard" not in done.stderr
+
+
+def test_croissant_says_what_dataset_tracks_ask_for(directories: dict[str, Path]) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant")
+    for directory in directories.values():
+        said = mlcroissant.Dataset(directory / "croissant.json").metadata
+        assert said.conforms_to == ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+        assert said.cite_as.startswith("@techreport{")
+        assert said.creators[0].name == "Pendulum lab"
+        assert said.version == read_manifest(directory)["content_version"]
+        assert said.date_published == said.date_created
+        assert said.license is None
+        assert said.description.endswith("Licence: none was chosen.")
+        for told in ("data_collection", "data_use_cases", "data_biases", "data_limitations", "data_social_impact"):
+            assert getattr(said, told), told
+        assert said.personal_sensitive_information
+        assert json.loads((directory / "croissant.json").read_text())["rai:hasSyntheticData"] is True
+
+
+def test_croissant_records_of_the_tar_shards(directories: dict[str, Path]) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant")
+    described = mlcroissant.Dataset(directories["webdataset"] / "croissant.json")
+    for split in ("train", "test"):
+        records = sorted(
+            (json.loads(record[f"{split}/labels"]) for record in described.records(split)),
+            key=lambda record: record["index"],
+        )
+        for field in ("energy", "time", "angle", "visible", "index"):
+            column = np.array([record[field] for record in records])
+            assert np.array_equal(column, truth(directories["hdf5"], split, field)), field
 
 
 def test_card_has_front_matter_and_a_line_for_every_field(directories: dict[str, Path]) -> None:

@@ -1,0 +1,75 @@
+"""The owner's choice of a licence: in the card and in Croissant, and no part of what a dataset is."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pendgen.build import build
+from pendgen.convert import convert
+from pendgen.dataset import Dataset
+from pendgen.inspection import verify
+from pendgen.manifest import read_manifest
+from pendgen.variants import Vanilla
+
+TINY = Dataset(Vanilla(), pendulums=4, images=2, antialias=True)
+
+
+def said(directory: Path) -> tuple[str | None, str | None, str]:
+    """The licence by the manifest, by Croissant and by the card's last words on it."""
+    card = (directory / "README.md").read_text(encoding="utf-8")
+    (line,) = [line for line in card.splitlines() if line.startswith("Licence: ")]
+    described = json.loads((directory / "croissant.json").read_text(encoding="utf-8"))
+    assert described["description"].endswith(line)
+    return read_manifest(directory).get("license"), described.get("license"), line
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix == ".h5"}
+
+
+def test_it_is_written_into_a_finished_dataset_and_nothing_else_changes(tmp_path: Path) -> None:
+    directory, _ = build(TINY, tmp_path, num_shards=1, quiet=True)
+    assert said(directory) == (None, None, "Licence: none was chosen.")
+    shards, before = files(directory), read_manifest(directory)
+    assert build(TINY, tmp_path, num_shards=1, quiet=True, licence="CC-BY-4.0") == (directory, False)
+    assert said(directory) == ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0", "Licence: CC-BY-4.0.")
+    assert "license: 'cc-by-4.0'" in (directory / "README.md").read_text().split("---")[1]
+    assert files(directory) == shards
+    after = read_manifest(directory)
+    assert after.pop("license") == "CC-BY-4.0"
+    assert after == before
+    assert build(TINY, tmp_path, num_shards=1, quiet=True) == (directory, False)
+    assert said(directory)[0] == "CC-BY-4.0", "asked for without one, it keeps what was chosen"
+    build(TINY, tmp_path, num_shards=1, quiet=True, licence="LicenseRef-ours")
+    assert said(directory) == ("LicenseRef-ours", "LicenseRef-ours", "Licence: LicenseRef-ours.")
+    assert verify(directory) == []
+
+
+def test_a_conversion_carries_it(tmp_path: Path) -> None:
+    directory, _ = build(TINY, tmp_path, num_shards=1, quiet=True, licence="CC0-1.0")
+    converted, _ = convert(directory, "webdataset", tmp_path)
+    assert said(converted)[0] == "CC0-1.0"
+    build(TINY, tmp_path, num_shards=1, quiet=True, licence="CC-BY-4.0")
+    assert convert(directory, "webdataset", tmp_path) == (converted, False)
+    assert said(converted)[0] == "CC-BY-4.0"
+    assert read_manifest(converted)["digest"] == read_manifest(directory)["digest"]
+
+
+@pytest.mark.parametrize("hostile", ["", "a b", "x\ny: 1", "CC0\n", "'", "<b>", "-x", "x" * 65, "\x1b[2J", "../x", "é"])
+def test_anything_but_an_identifier_is_refused(hostile: str, tmp_path: Path, refused: Callable[..., str]) -> None:
+    line = refused(
+        "pendgen", "build", "--pendulums", 4, "--images", 2, "--out", tmp_path / "new", f"--license={hostile}"
+    )
+    assert "expected an SPDX identifier such as CC-BY-4.0" in line
+    assert line.strip().isprintable()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_strangers_manifest_is_held_to_the_same(tmp_path: Path) -> None:
+    directory, _ = build(TINY, tmp_path, num_shards=1, quiet=True)
+    path = directory / "dataset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "license": "x\n---"}))
+    with pytest.raises(ValueError, match="expected an SPDX identifier"):
+        read_manifest(directory)
