@@ -58,6 +58,9 @@ kept was made to sum to 1 again. Its digest is the SHA-256 of the little-endian 
 (a byte each) and of the arrays below it in the table, one after another. It is no part of the content
 digest, which the same settings have in versions 1 and 2 alike.
 
+A digest tells whether data are the same to the bit, and so follows from the settings on one machine only:
+another may round what is float64 otherwise (seen: one of 48 values of `angle`, in its last bit).
+
 Version 1 is the same without population.h5 and the two manifest keys about it.
 """
 
