@@ -23,8 +23,9 @@ from pendgen import format as fmt
 from pendgen import population, population_file
 from pendgen.dataset import Dataset, Split
 from pendgen.directory import exclusively, make_way, publish, refuse_full_disk
-from pendgen.finish import finish, put_under
-from pendgen.manifest import LICENSE, PLAIN_NAME, read_manifest
+from pendgen.finish import choose, finish, put_under
+from pendgen.licence import identifier
+from pendgen.manifest import PLAIN_NAME, read_manifest
 from pendgen.oracle import ExactOracle, Oracle, tabulate
 from pendgen.progress import track
 from pendgen.records import blocks
@@ -78,8 +79,7 @@ def build(
     target, name = place(dataset, out, container, name)
     if not 0 <= num_shards <= 99999:
         raise ValueError(f"num_shards is {num_shards}, expected 1 to 99999, or 0 for the default")
-    if licence is not None and not re.match(LICENSE, licence):
-        raise ValueError(f"license is {licence!r:.80}, expected an SPDX identifier such as CC-BY-4.0")
+    licence = None if licence is None else identifier(licence)
     if workers < 0:
         raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
     description = fmt.describe(dataset, name, container)
@@ -96,6 +96,7 @@ def build(
         if force:
             make_way(target)
         elif _stands(target, description):  # finished by another process since
+            choose(target, licence)
             return target, False
         _begin(work, plan, force)
         workers = workers or cpu_count()

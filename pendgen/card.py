@@ -3,9 +3,12 @@
 Its YAML front matter is what the Hugging Face hub reads. `pendgen.croissant` says the same to other tools.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from pendgen.licence import front_matter, sentence
 from pendgen.shards import SUFFIXES
 
 ABOUT = "Images of a rigid pendulum at two moments {gap:g} time units apart (blue, then red), with its energy known."
@@ -36,17 +39,17 @@ def card(manifest: Mapping[str, Any]) -> str:
     size = next((name for most, name in sizes if images < most), "n>10M")
     lines = [
         "---",
-        f"pretty_name: Pendulum {manifest['name']}",
+        f"pretty_name: {_quoted('Pendulum ' + manifest['name'])}",
         "tags: [physics, pendulum, representation-learning, contrastive-learning, synthetic]",
         f"size_categories: ['{size}']",
-        *([f"license: '{manifest['license'].lower()}'"] if manifest.get("license") else []),
+        *front_matter(manifest),
         "configs:",
         "- config_name: default",
         "  data_files:",
         *(f"  - {{split: {split}, path: '{split}-*.{suffix}'}}" for split in manifest["splits"]),
         "---",
         "",
-        f"# Pendulum dataset `{manifest['name']}`, version {manifest['content_version']}",
+        f"# Pendulum dataset {_code(manifest['name'])}, version {manifest['content_version']}",
         "",
         ABOUT.format(gap=manifest["time_gap"]),
         f"Variant {manifest['variant']}{_settings(manifest['parameters'])}, protocol {manifest['protocol']}, "
@@ -79,7 +82,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "",
         f"Limits: {LIMITS}",
         "",
-        f"Licence: {licence(manifest)}",
+        f"Licence: {sentence(manifest)}",
         "",
         "The images are those of this paper, drawn anew:",
         "",
@@ -87,11 +90,6 @@ def card(manifest: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def licence(manifest: Mapping[str, Any]) -> str:
-    """A sentence on the licence that the owner chose, if any."""
-    return f"{manifest['license']}." if manifest.get("license") else "none was chosen."
 
 
 def _settings(parameters: Mapping[str, Any]) -> str:
@@ -115,6 +113,17 @@ def _population(manifest: Mapping[str, Any]) -> list[str]:
         f"Images rarer than 1e-12 are left out, {entry['left_out']:.1g} in all.",
         "",
     ]
+
+
+def _quoted(text: str) -> str:
+    """As YAML, in quotes where something in it would mean something there."""
+    return text if re.fullmatch(r"[\w .-]*[\w.-]", text) else json.dumps(text, ensure_ascii=False)
+
+
+def _code(text: str) -> str:
+    """As code in Markdown, between more backticks than the text has in a row."""
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks}{text}{ticks}" if ticks == "`" else f"{ticks} {text} {ticks}"
 
 
 def _cell(text: str) -> str:

@@ -12,6 +12,7 @@ from pendgen import __version__, console
 from pendgen.build_options import CONTAINERS, PARAMETERS, PATH, built, what
 from pendgen.console import CONTEXT, Choice, Group, under
 from pendgen.dataset import SPLITS, Dataset
+from pendgen.licence import identifier
 from pendgen.suite import variants_of
 from pendgen.variants import Variant, create
 
@@ -74,6 +75,8 @@ def build(
         raise ValueError(f"name is {name!r}, which {replicates} replicates cannot share; their names tell the seeds")
     seeds = range(seed, seed + replicates)
     datasets = [Dataset(kind, size=size or 0, seed=each, **options) for kind in wanted for each in seeds]
+    if how["licence"] is not None:
+        how["licence"] = identifier(how["licence"])
     if dry_run:
         return _announce(datasets, out, container, name)
     from pendgen.build import build as run

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pendgen.directory import exclusively, publish, remove
-from pendgen.finish import finish, put_under
+from pendgen.finish import choose, finish, put_under
 from pendgen.format import content_digest, write_atomically
 from pendgen.manifest import read_manifest, settings
 from pendgen.population_file import file_problem
@@ -37,6 +37,7 @@ def convert(
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(target):
         if _stands(target, manifest, container):
+            choose(target, manifest.get("license"))
             return target, False
         work = target.with_name(f".{target.name}.converted")
         remove(work)  # of a conversion that was killed

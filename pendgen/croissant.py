@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pendgen.card import ABOUT, LIMITS, PAPER, USES, licence
+from pendgen.card import ABOUT, LIMITS, PAPER, USES
+from pendgen.licence import address, sentence
 from pendgen.shards import SUFFIXES
 
-_SPDX = "https://spdx.org/licenses/"
 _KINDS = {"h5": "application/x-hdf5", "tar": "application/x-tar"}
 _CONTEXT = {
     "@language": "en",
@@ -80,13 +80,13 @@ def croissant(manifest: Mapping[str, Any]) -> str:
         "@type": "sc:Dataset",
         "name": manifest["name"],
         "conformsTo": ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
-        "description": f"{ABOUT.format(gap=manifest['time_gap'])} Licence: {licence(manifest)}",
+        "description": f"{ABOUT.format(gap=manifest['time_gap'])} Licence: {sentence(manifest)}",
         "creator": {"@type": "sc:Organization", "name": "Pendulum lab"},
         "citeAs": PAPER,
         "version": manifest["content_version"],
         "dateCreated": created,
         "datePublished": created,
-        **({"license": chosen if chosen.startswith("LicenseRef-") else _SPDX + chosen} if chosen else {}),
+        **({"license": address(chosen)} if chosen else {}),
         "keywords": ["physics", "pendulum", "representation learning", "contrastive learning", "synthetic"],
         "isLiveDataset": False,
         **_responsible(manifest),

@@ -18,11 +18,18 @@ def finish(work: Path, manifest: Mapping[str, Any]) -> None:
     write_json(work / MANIFEST, manifest)
 
 
-def put_under(target: Path, licence: str | None) -> None:
+def choose(target: Path, licence: str | None) -> None:
     """Write the owner's choice of a licence into a finished dataset, unless it says so already; None chooses nothing.
 
-    Shards, content digest and settings stay as they are. Raises ValueError where another process writes the dataset.
+    Shards, content digest and settings stay as they are. The manifest comes last, so that the same choice made again
+    completes one that was killed.
     """
+    if licence is not None and (manifest := read_manifest(target)).get("license") != licence:
+        finish(target, {**manifest, "license": licence})
+
+
+def put_under(target: Path, licence: str | None) -> None:
+    """`choose`, under the lock where there is something to write; ValueError where another process has it."""
     if licence is not None and read_manifest(target).get("license") != licence:
         with exclusively(target):
-            finish(target, {**read_manifest(target), "license": licence})
+            choose(target, licence)

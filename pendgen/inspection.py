@@ -34,6 +34,8 @@ def summary(manifest: Mapping[str, Any]) -> str:
     lines.append(f"oracle     good to {max(manifest['oracle_error'].values()):.1g} (root-mean-square)")
     if "population" in manifest:
         lines.append(f"population {_population(manifest)}")
+    if manifest.get("license"):
+        lines.append(f"licence    {manifest['license']}")
     lines.append(f"content    {manifest['digest']['content']}")
     return "\n".join(lines)
 

@@ -15,6 +15,7 @@ from jsonschema.validators import extend
 
 from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
 from pendgen.format import FORMAT, MANIFEST, READABLE, describe
+from pendgen.licence import LICENSE
 from pendgen.nearest import nearest_path
 from pendgen.variants import create
 
@@ -22,8 +23,6 @@ MOST_BYTES = 256 * 2**20
 """Of `dataset.json`: ten times what 100,000 shards take."""
 PLAIN_NAME = r"^(?![.-])[^/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}$"
 """A name that is one part of a path, and no more than that on a terminal."""
-LICENSE = r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}\Z"
-"""An SPDX identifier: nothing that Markdown, YAML or JSON would take for more than a word."""
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53}
 _NAME = {"type": "string", "pattern": PLAIN_NAME}
