@@ -15,8 +15,9 @@ ABOUT = "Images of a rigid pendulum at two moments {gap:g} time units apart (blu
 PAPER = """@techreport{yang2021exploring,
   author = {Yang, Ali},
   title = {Exploring time-invariant low-dimensional contrastive representation learning},
-  institution = {Research Science Institute, Massachusetts Institute of Technology},
-  year = {2021}
+  institution = {Research Science Institute, MIT Department of Physics},
+  year = {2021},
+  month = aug
 }"""
 """The paper whose data these are, BibTeX."""
 USES = (
