@@ -11,37 +11,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pendeval.attributes import clean
+from pendeval.recipes import departures, is_whole, own_settings, typed
 from pendeval.settings import Data, canonical, data_of, pairs, parsed, refuse_impossible, whole
 
-_FIRST: dict[str, Any] = {
-    **{"epochs": 100, "batch": 512, "learning_rate": 0.02, "warmup_epochs": 5, "momentum": 0.9},
-    **{"weight_decay": 1e-3, "clip_norm": 3.0, "protocol": "paper"},
-}
-"""General settings in the words of pendtrain's recipe, as Fig. 16 has them; every version of it records these."""
-_LATER: dict[str, Any] = {"encoder": "resnet18", "optimiser": "sgd", "averaging": 0.0}
-"""General settings that a recipe gained since, with the value that reproduces the runs from before."""
-PAPER_RECIPE: dict[str, Any] = {**_FIRST, **_LATER}
-_GENERAL = ("method", "dim", "seed", *PAPER_RECIPE)
-"""Whatever else a recipe holds is a setting of its method alone."""
-_SCHEDULE = [name for name in PAPER_RECIPE if name != "protocol"]
-_FIRST_OWN: dict[str, dict[str, Any]] = {
-    "contrastive": {"similarity": "euclidean", "temperature": 0.1, "decoupled": False},
-    "supervised": {"loss": "mse"},
-}
-"""The own settings of the paper's methods, as it had them. Runs of version 1 hold those of both."""
-_LATER_OWN: dict[str, dict[str, Any]] = {
-    "contrastive": {"one_sided": False, "anneal_from": 0.0},
-    "supervised": {"labelled": 1.0},
-}
-"""What they gained since."""
-PAPER_OWN = {method: {**first, **_LATER_OWN[method]} for method, first in _FIRST_OWN.items()}
-PAPER_ENCODERS = ("resnet18", "")
-"""The paper's network; of a recipe that names none it is believed."""
 FULL_PENDULUMS, FULL_IMAGES = 5120, 20
 _WHOLE = "[[0.0, 1.0]]"
 
@@ -111,7 +87,7 @@ class Condition:
         data, train, size, split, _, dim, recipe, layer = self.experiment
         given = self._given
         if given:
-            own = {"method", *(given.keys() - {*_GENERAL} if _is_complete(given, self.method) else ())}
+            own = {"method", *own_settings(given, self.method)}
             recipe = canonical({name: value for name, value in given.items() if name not in own})
         same = (data, train, size, split, dim, layer, recipe)
         text = repr((same, view, pendulums or self.pendulums, images or self.images))
@@ -139,18 +115,11 @@ class Condition:
     def departures(self) -> tuple[str, str]:
         """How the recipe departs from the usual one: in the method's own settings, and in the schedule.
 
-        Own settings are held against the paper's, or, of methods it has not, against the defaults the file records;
-        general ones against Fig. 16.
+        As `recipes.departures` words it; what is not recorded is unknown.
         """
-        given = self._given
-        usual = PAPER_OWN.get(self.method) or json.loads(self.defaults or "{}")
-        objective = [name for name in given if name not in _GENERAL and _departs(given, name, usual)]
-        schedule = [name for name in given if name in _SCHEDULE and _departs(given, name, PAPER_RECIPE)]
-        unknown = [f"recipe of {self.label}" if self.label else "recipe unknown"]
-        if given:
-            unknown = [] if _is_complete(given, self.method) else ["the rest unknown"]
-        words = [[_words(name, given[name]) for name in names] for names in (objective, schedule)]
-        return clean(", ".join(words[0])), clean(", ".join(words[1] + unknown))
+        if not self._given:
+            return "", clean(f"recipe of {self.label}" if self.label else "recipe unknown")
+        return departures(self._given, self.method, json.loads(self.defaults or "{}"))
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -171,7 +140,7 @@ class Condition:
     def labelled(self) -> float:
         """Share of pendulums that keep their energy in training; NaN where the method has no such setting."""
         share = self._given.get("labelled", 1.0 if self.method == "supervised" else math.nan)
-        return float(share) if isinstance(share, float) or _is_whole(share) else math.nan
+        return float(share) if isinstance(share, float) or is_whole(share) else math.nan
 
     @property
     def full(self) -> bool:
@@ -210,7 +179,7 @@ def condition_of(held: Mapping[str, Any], dim: int, file_digest: str = "") -> Co
     given = parsed(held, "train_recipe") or {}
     method = str(held.get("train_method", "")) or clean(str(given.get("method", "")))
     defaults = parsed(held, "train_defaults")
-    recipe = _recipe(given, method, defaults or {})
+    recipe = typed(given, method, defaults or {})
     _refuse_contradictions(held, data, train, recipe, dim)
     recipe.pop("seed", None)
     bands = parsed(held, "data_energy_bands")
@@ -259,65 +228,3 @@ def _refuse_contradictions(
         seeds = {held[name] for name in ("data_seed", "train_data_seed") if name in held}
         if data.like(train) is False or len(seeds) > 1:
             raise ValueError("data_digest and train_digest are equal, but the settings of the two sides differ")
-
-
-def _recipe(given: Mapping[str, Any], method: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe with every number of its type: a whole number for a float is that float.
-
-    What a complete recipe lacks did not exist when it was written and has the value that reproduces it, so that the
-    file is of the same condition as a later one that records it; what version 1 recorded of the other method says
-    nothing. Empty where none is recorded.
-    """
-    usual = {**PAPER_RECIPE, **defaults, **PAPER_OWN.get(method, {})}
-    typed = {
-        name: float(value) + 0.0 if isinstance(usual.get(name), float) and _is_whole(value) else value
-        for name, value in given.items()
-    }
-    if not _is_complete(typed, method):
-        return typed
-    others = [own for other, own in _FIRST_OWN.items() if other != method] if method in _FIRST_OWN else []
-    idle = {name: value for own in others for name, value in own.items()}
-    told = {name: value for name, value in typed.items() if _departs(typed, name, idle)}
-    return {**_LATER, **_LATER_OWN.get(method, {}), **told}
-
-
-def _is_complete(recipe: Mapping[str, Any], method: str) -> bool:
-    """Whether a recipe holds whatever every version recorded, so that it is known to be whole."""
-    return {*_FIRST, *_FIRST_OWN.get(method, ())} <= recipe.keys()
-
-
-def _departs(given: Mapping[str, Any], name: str, usual: Mapping[str, Any]) -> bool:
-    """Whether a setting has no usual value, or another one."""
-    return name not in usual or bool(given[name] != usual[name])
-
-
-def _is_whole(value: Any) -> bool:
-    """Whether a setting is a whole number that a float holds."""
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-
-
-def _words(name: str, value: Any) -> str:
-    """A setting as a person writes it: `1e-3` as 0.001, texts without quotes, of a switch its name alone."""
-    words = name.replace("_", " ")
-    if value is True:
-        return words
-    return f"{words} {value:g}" if isinstance(value, float) and float(f"{value:g}") == value else f"{words} {value}"
-
-
-def method_words(method: str) -> str:
-    """A method's name for people: of one from outside, `package.module:Class`, the class first; not too long."""
-    module, _, name = method.rpartition(":")
-    return clean(f"{name} ({module})" if module and name else method, 60)
-
-
-def encoder_words(method: str, label: str, dim: int | str, layer: str, recipe: str) -> str:
-    """An encoder for people: its method, or the label where a trainer names none, its outputs, and a layer's width.
-
-    `dim` counts what was embedded; `recipe` is JSON, or whatever a table holds.
-    """
-    name = method_words(method) or label
-    if not layer:
-        return f"{name} d = {dim}".lstrip()
-    with suppress(ValueError, KeyError, TypeError):  # nothing may be known of its outputs
-        name = f"{name} d = {json.loads(recipe)['dim']}".lstrip()
-    return ", ".join(filter(None, [name, f"{dim} {layer}"]))

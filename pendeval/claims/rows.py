@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from pendeval.claims.frame import Rows
 from pendeval.claims.question import Cells, Question, Side
-from pendeval.conditions import FULL_PENDULUMS, PAPER_ENCODERS
+from pendeval.conditions import FULL_PENDULUMS
 from pendeval.measures.registry import PRIMARY
+from pendeval.recipes import PAPER_ENCODERS
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pendeval.conditions import PAPER_ENCODERS
 from pendeval.figures.material import Nothing
 from pendeval.measures.registry import PRIMARY
+from pendeval.recipes import PAPER_ENCODERS
 from pendeval.sample import Sample
 
 METHODS = ("contrastive", "supervised")

@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS, method_words
+from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
 from pendeval.figures import record, words
 from pendeval.figures.material import Material, Nothing
 from pendeval.figures.near_one import stretch
 from pendeval.figures.prefer import block, in_words, methods_first
 from pendeval.figures.style import ORACLE, Legend, canvas_of, legend, look, plain
 from pendeval.measures.registry import SAMPLED_OF
+from pendeval.recipes import method_words
 
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 MOST_LINES = 24

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from pendeval.conditions import method_words
 from pendeval.figures.choose import METHODS
 from pendeval.figures.style import look
+from pendeval.recipes import method_words
 
 Line = tuple[str, str]
 Chosen = dict[str, str | float]

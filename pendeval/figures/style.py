@@ -20,7 +20,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from pendeval.conditions import method_words
+from pendeval.recipes import method_words
 
 Float = NDArray[np.float64]
 Legend = tuple[str, Any]

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from pendeval.conditions import PAPER_RECIPE
 from pendeval.figures import choose, record
 from pendeval.figures.choose import METHODS
 from pendeval.figures.material import Material, Nothing
 from pendeval.figures.style import COLOURS, Legend, canvas_of, legend
+from pendeval.recipes import PAPER_RECIPE
 
 Line = NDArray[np.float64]
 """(rows, 2): images seen, loss"""

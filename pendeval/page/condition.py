@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pendeval.conditions import encoder_words, method_words
 from pendeval.page.cells import Cell, Column, Row, as_float, as_text
+from pendeval.recipes import encoder_words, method_words
 
 USUAL_SIZE = "5120 × 20"
 VARIANTS = ("vanilla", "large", "numerical-noise", "graphical-noise", "gaps", "cropping")

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pendeval.conditions import PAPER_ENCODERS
 from pendeval.page.cells import Row, as_flag, as_float, as_text, counts, shown, signed, spread
+from pendeval.recipes import PAPER_ENCODERS
 
 VERDICTS = {"supported": "✓", "contradicted": "✗", "equal": "=", "undecided": "?"}
 """Verdict → its symbol."""

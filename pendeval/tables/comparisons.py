@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pendeval.conditions import PAPER_ENCODERS, PAPER_OWN
 from pendeval.measures.registry import MEASURES
+from pendeval.recipes import PAPER_ENCODERS, PAPER_OWN
 from pendeval.tables.condition import CONDITION, SEEDS, grouped, numbers, ordered
 from pendeval.tables.units import units
 from pendeval.verdict import paired

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pendeval.conditions import PAPER_RECIPE
 from pendeval.measures.registry import MEASURES
+from pendeval.recipes import PAPER_RECIPE
 from pendeval.settings import Data, canonical
 from pendeval.tables.basis import judged_by, mean_of
 from pendeval.tables.condition import CONDITION, grouped, numbers, ordered, typed

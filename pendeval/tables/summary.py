@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from pendeval import reference
-from pendeval.conditions import PAPER_ENCODERS, encoder_words
 from pendeval.measures.registry import MEASURES, SAMPLED_OF
 from pendeval.published import PUBLISHED
+from pendeval.recipes import PAPER_ENCODERS, encoder_words
 from pendeval.tables.condition import CONDITION, grouped, numbers, ordered
 from pendeval.tables.units import units
 from pendeval.verdict import t_interval

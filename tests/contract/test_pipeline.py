@@ -7,11 +7,13 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from pendeval.recipes import NAMED, PAPER_RECIPE
 from pendeval.report import report
 from pendgen.format import POPULATION_FIELDS
 from pendgen.manifest import read_manifest
 from pendgen.reader import read_column
 from pendtrain.population import check_dataset, read_population
+from pendtrain.recipe import RECIPES, Recipe
 from pendtrain.shards import LABELS, open_dataset, read_split
 
 Outcome = tuple[int, str, str]
@@ -77,3 +79,8 @@ def test_replicates_of_the_generator_are_pairs_of_the_trainer(tmp_path: Path, co
         for seed, name in enumerate(("vanilla", "vanilla-seed-1", "vanilla-seed-2"))
         for method in ("contrastive", "supervised")
     ]
+
+
+def test_recipes_have_the_names_that_the_trainer_gives_them() -> None:
+    assert RECIPES == {"paper": {}, **NAMED}
+    assert {name: getattr(Recipe(), name) for name in PAPER_RECIPE} == PAPER_RECIPE

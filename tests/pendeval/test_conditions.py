@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pendeval import conditions
+from pendeval import recipes
 from pendeval.attributes import checked
-from pendeval.conditions import Condition, condition_of, method_words
+from pendeval.conditions import Condition, condition_of
+from pendeval.recipes import method_words
 from pendeval.report import report
 from pendeval.tables import COLUMNS
 
@@ -241,10 +242,9 @@ def test_runs_of_version_1_are_of_the_condition_of_later_ones(method: str) -> No
 
 def test_a_recipe_may_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     before = condition()
-    for known in (conditions._LATER, conditions.PAPER_RECIPE):
+    for known in (recipes._LATER, recipes.PAPER_RECIPE):
         monkeypatch.setitem(known, "rounding", "none")
-    monkeypatch.setattr(conditions, "_GENERAL", (*conditions._GENERAL, "rounding"))
-    monkeypatch.setattr(conditions, "_SCHEDULE", (*conditions._SCHEDULE, "rounding"))
+    monkeypatch.setattr(recipes, "GENERAL", (*recipes.GENERAL, "rounding"))
     old, new = condition(), condition(**recipe(rounding="none"))
     assert old.key("all") == new.key("all")
     assert old.departures == new.departures == before.departures == ("", "")
@@ -256,9 +256,20 @@ def test_a_recipe_may_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert partly.encoder == ""
 
 
+def test_a_recipe_with_a_name_is_called_by_it() -> None:
+    """And by what departs from it; another that is as near to Fig. 16 is called by its departures alone."""
+    fast = recipes.NAMED["fast"]
+    assert condition(**recipe(**fast)).departures == ("", "recipe fast")
+    assert condition(**recipe(**fast, weight_decay=0.0)).departures == ("", "recipe fast, weight decay 0")
+    assert condition(**recipe(**fast | {"epochs": 7})).departures == ("", "recipe fast, epochs 7")
+    assert condition(**recipe(optimiser="muon", epochs=20)).departures == ("", "epochs 20, optimiser muon")
+    assert condition(**recipe(**fast, temperature=0.2)).departures == ("temperature 0.2", "recipe fast")
+    assert not condition(**recipe(**fast)).full
+
+
 def general(method: str, **own: Any) -> dict[str, Any]:
     """Attributes of a file of another method, with its own settings."""
-    held = {name: value for name, value in RECIPE.items() if name in conditions._GENERAL}
+    held = {name: value for name, value in RECIPE.items() if name in recipes.GENERAL}
     return {"train_method": method, "train_label": None, "train_recipe": held | {"method": method} | own}
 
 

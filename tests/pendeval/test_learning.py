@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from pendeval import figures, tables
-from pendeval.conditions import PAPER_OWN, PAPER_RECIPE
 from pendeval.figures import Drawn
 from pendeval.figures.near_one import stretch, ticks
 from pendeval.figures.style import METHOD, canvas_of
 from pendeval.measures.registry import PRIMARY
+from pendeval.recipes import PAPER_OWN, PAPER_RECIPE
 from pendeval.report import keep, report
 from pendeval.tables.condition import typed
 from pendeval.tables.fractures import FRACTURES, fractures
