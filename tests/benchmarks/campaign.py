@@ -164,6 +164,8 @@ class Campaign:
         keep = ("keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--quiet")
         if problem := self._command("pendtrain", *train) or self._command("pendeval", *keep):
             return problem
+        if not run.kept(self.kept):  # told to stop: what was trained stays, and the next campaign goes on from it
+            return "" if self.stopped.is_set() else f"no scores of {out} were kept"
         shutil.rmtree(out)
         recipe.unlink()
         click.echo(f"{run.part}: {run.precision}/{run.place} in {(time.monotonic() - began) / 60:.1f} min")

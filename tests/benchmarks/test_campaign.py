@@ -1,5 +1,8 @@
 """The campaign's plan can be carried out, and what is kept is not computed again."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +65,25 @@ def test_a_run_is_computed_kept_and_found(
     work.stop()
     assert work.compute([second]) == []
     assert not second.kept(tmp_path / "kept")
+
+
+def test_what_was_trained_stays_where_a_campaign_is_stopped(tmp_path: Path) -> None:
+    """With real processes: one asked to stop looks like one that ended well, for it saved what it had."""
+    (tmp_path / "plan.toml").write_text(TINY.replace('encoder = "optimum"', "epochs = 500, batch = 4"))
+    where = {"--plan": "plan.toml", "--kept": "kept", "--folder": "work", "--lanes": "1"}
+    words = [sys.executable, campaign.__file__, *(word for each in where.items() for word in each)]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        ends = time.monotonic() + 120
+        while not [*tmp_path.glob("work/runs/*/*/*/*/metrics.csv")]:
+            assert process.poll() is None
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+        process.terminate()
+        out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "the same command goes on from there" in error
+    assert len([*tmp_path.glob("work/runs/*/*/*/*/checkpoint.pt")]) == 1
+    assert not (tmp_path / "kept").exists()
 
 
 def test_a_plan_that_is_none_is_refused(tmp_path: Path) -> None:

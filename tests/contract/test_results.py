@@ -10,6 +10,7 @@ from pendeval.report import report
 from reference import made as made_reference
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT = "-epochs-10-batch-128-learning-rate-0.002-warmup-epochs-1-optimiser-adamw"
 # Runs of a default that has changed since, or was written down only later.
 LABELS = {
@@ -34,7 +35,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def test_the_table_of_methods_is_that_of_the_kept_scores(summary: pd.DataFrame) -> None:
-    found = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    found = ROW.findall(README)
     assert len({row[0] for row in found}) == 10
     for method, n, *cells in found:
         label = f"{method.replace('_', '-')}-d1"
@@ -52,9 +53,10 @@ def test_the_table_of_methods_is_that_of_the_kept_scores(summary: pd.DataFrame) 
 
 def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
     """Rows of `fast`: 20 epochs in float32 and 7 in bfloat16, each of five replicates."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = [
-        line.split("|")[2:-1] for line in text.splitlines() if line.startswith(("| contrastive, ", "| supervised, the"))
+        line.split("|")[2:-1]
+        for line in README.splitlines()
+        if line.startswith(("| contrastive, ", "| supervised, the"))
     ]
     measures = (("population_global", 5), ("population_local", 4), ("population_rmse", 4), ("population_range", 2))
     expected = []
@@ -76,7 +78,7 @@ def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
 
 
 def test_what_bfloat16_changes_is_what_the_kept_scores_say(tmp_path: Path) -> None:
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join(README.split())
     runs = {}
     for precision in ("fp32", "auto"):
         made = report([ROOT / "data/results/campaign" / precision], tmp_path, csv_only=True, quiet=True)
@@ -92,6 +94,24 @@ def test_what_bfloat16_changes_is_what_the_kept_scores_say(tmp_path: Path) -> No
         said[method] = [signed_short(mean, digits) for mean, digits in zip(means, (5, 4), strict=True)]
     (one, also), (two, too) = said["contrastive"], said["supervised"]
     assert f"is {one} global and {also} local for contrastive, {two} and {too} for supervised" in text
+
+
+def test_what_fast_reaches_elsewhere_is_what_the_kept_scores_say(tmp_path: Path) -> None:
+    made = report([ROOT / "data/results/campaign/auto"], tmp_path, csv_only=True, quiet=True)
+    rows = made.frames["summary"].query(
+        "variant != 'vanilla' and dim == 1 and view == 'all' and schedule == 'recipe fast, epochs 7'"
+    )
+    expected = []
+    for words, held in rows.groupby("data_words"):
+        scores = held.set_index(["measure", "method"])
+        for method in ("contrastive", "supervised"):
+            both = [
+                (scores.loc[(f"population_{name}", method)], digits) for name, digits in (("global", 5), ("local", 4))
+            ]
+            cells = [printed(row[key], digits) for row, digits in both for key in ("mean", "oracle")]
+            expected.append([str(words), method, str(int(both[0][0]["n"])), *cells])
+    table = re.findall(r"^\| ((?:gaps|numerical|cropping|large|graphical)[^\n|]* \|[^\n]*) \|$", README, re.MULTILINE)
+    assert [[cell.strip() for cell in line.split("|")] for line in table] == expected
 
 
 def signed_short(number: float, digits: int) -> str:
