@@ -1,6 +1,6 @@
 """What the page's explorer looks at: pictures, the energies they can have, and where encoders put them.
 
-`data` gathers it from the records of a report; `encoded` makes it JSON for `templates/explore.js`. A *world* is the
+`data` gathers it from the records of a report; `encoded` makes it JSON for `templates/worlds.js`. A *world* is the
 pictures that several runs embedded: every one that can occur (a population), or a drawn sample of a test split. Of the
 pictures only the bobs' boxes are held, which determine them; a *run* is one encoder's outputs over one world.
 

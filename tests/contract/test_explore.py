@@ -35,7 +35,7 @@ const tell = (element, type, more) => {
 };
 const wait = (time) => new Promise((done) => setTimeout(done, time));
 (async () => {
-  const { view, lookUp, bobs, angle } = Explore, outcome = { asked: ASKED };
+  const { view } = Explore, { lookUp, bobs, angle } = Worlds, outcome = { asked: ASKED };
   outcome.runs = $("run").options.length;
   outcome.said = $("note").textContent;
   const numbers = view.run().outputs[0], all = view.world();
