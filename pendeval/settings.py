@@ -13,6 +13,8 @@ from typing import Any
 from pendeval.attributes import clean
 
 Range = tuple[float, float]
+VARIANTS = ("vanilla", "large", "numerical-noise", "graphical-noise", "gaps", "cropping")
+"""In the order of the paper."""
 KNOBS = {"numerical-noise": "eps_n", "graphical-noise": "eps_g", "gaps": "alpha_g", "cropping": "alpha_c"}
 """Variant → the parameter it turns on; vanilla and large have none."""
 SYMBOLS = {"eps_n": "ε_n", "eps_g": "ε_g", "alpha_g": "α_g", "alpha_c": "α_c"}

@@ -6,10 +6,9 @@ from typing import Any
 
 from pendeval.page.cells import Cell, Column, Row, as_float, as_text
 from pendeval.recipes import encoder_words, method_words
+from pendeval.settings import VARIANTS
 
 USUAL_SIZE = "5120 × 20"
-VARIANTS = ("vanilla", "large", "numerical-noise", "graphical-noise", "gaps", "cropping")
-"""In the order of the paper."""
 
 
 def by_paper(rows: Iterable[Row]) -> list[Row]:

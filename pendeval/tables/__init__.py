@@ -14,6 +14,7 @@ from pendeval.files import Problem, shown
 from pendeval.scores import Record
 from pendeval.tables.agreement import AGREEMENT, agree
 from pendeval.tables.comparisons import COMPARISONS, compare
+from pendeval.tables.findings import FINDINGS, findings
 from pendeval.tables.fractures import FRACTURES, fractures
 from pendeval.tables.labelled import LABELLED, labelled
 from pendeval.tables.optima import OPTIMA, optima
@@ -25,6 +26,7 @@ from pendeval.tables.summary import SUMMARY, summarise
 
 PROBLEMS: dict[str, str] = {"path": "the run, file or figure", "reason": "what is wrong with it"}
 COLUMNS: dict[str, Mapping[str, str]] = {
+    "findings": FINDINGS,
     "runs": RUNS,
     "segments": SEGMENTS,
     "summary": SUMMARY,
@@ -40,6 +42,7 @@ COLUMNS: dict[str, Mapping[str, str]] = {
 }
 """Table → its columns and what they mean."""
 HOLDS: dict[str, str] = {
+    "findings": "the lab's own questions, answered from the other tables",
     "runs": "every measure of every embeddings file and view",
     "segments": "Spearman and density in every band of energy",
     "summary": "every measure of every condition, mean over replicates",
@@ -72,6 +75,7 @@ def tabulate(
     frames |= {"optima": optima(counted), "fractures": fractures(counted), "labelled": labelled(counted)}
     frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})
     frames["records"] = compare_records(frames["summary"])
+    frames["findings"] = findings(frames)
     frames["provenance"] = provenance(records, roots)
     every = {*problems, *doubtful, *nothing_learnt(records)}
     return frames, sorted(every, key=lambda problem: (str(problem.path), problem.reason))
