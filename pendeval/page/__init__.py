@@ -1,7 +1,7 @@
 """The HTML page of a report: one file that needs nothing beside it, the same bytes for the same tables.
 
 `write` puts the page together; `cells` turns values into text, `condition` names conditions, `tables` names the columns
-of each table, `verdicts` shows the claims and says the answer, `explore` gathers what people look at. How it looks
+of each table, `findings` and `verdicts` say what was found, `explore` gathers what people look at. How it looks
 stands in `pendeval/templates/`.
 """
 
@@ -19,6 +19,7 @@ from pendeval.measures.registry import MEASURES
 from pendeval.page import explore
 from pendeval.page.cells import NONE, Row, as_float, as_text, duration, pretty
 from pendeval.page.condition import described
+from pendeval.page.findings import RULE, questions
 from pendeval.page.tables import (
     LINEAR,
     SHOWN,
@@ -111,6 +112,8 @@ def write(
         provenance=[_origin(row) for row in rows["provenance"]],
         problems=problems_table(rows["problems"]),
         alarms=[_alarm(row) for row in rows["runs"] if beaten(row)],
+        questions=questions(rows["findings"], {figure["name"] for figure in pictures}),
+        rule=RULE,
         claims=claim_cards(rows["claims"]),
         verdicts=count_line(rows["claims"]),
         summary=summary_table(rows["summary"]),

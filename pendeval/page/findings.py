@@ -1,0 +1,26 @@
+"""Findings as the page shows them: the lab's own questions, each with its answers."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pendeval.claims.scores import MARGINS
+from pendeval.page.cells import Row, as_text
+
+_GLOBAL, _LOCAL = MARGINS.values()
+RULE = (
+    "Each answer stands for one kind of data and one recipe. A method is ahead where p, corrected for all answers to "
+    f"the question (Holm), is at most .05; two are level where the difference lies within {_GLOBAL:.5f} global or "
+    f"{_LOCAL:.4f} local, by two one-sided tests; else it is open. Intervals are of 95 % and not corrected."
+)
+AT_ONCE = 4
+"""Answers to a question that are seen without opening anything."""
+
+
+def questions(rows: Sequence[Row], figures: Collection[str]) -> list[dict[str, Any]]:
+    """The questions of findings.csv in their order, with their answers; a figure is named where it is in `figures`."""
+    asked: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        answer = {name: as_text(row[name]) for name in ("about", "answer", "figure")}
+        answer["figure"] *= answer["figure"] in figures
+        asked.setdefault(as_text(row["question"]), []).append(answer)
+    return [{"text": text, "first": held[:AT_ONCE], "more": held[AT_ONCE:]} for text, held in asked.items()]
