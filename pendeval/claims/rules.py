@@ -118,9 +118,17 @@ class Superior:
         found = t_test(values)
         equal = equivalence(values, -self.margin, self.margin) if found.n > 1 else math.nan
         words = (f"equal within ±{self.margin:g}: p {equal:.2g}",) if found.n > 1 else ()
-        conditions, wanted = int(table.judged().sum()), _wanted(found, 0.0)
+        conditions, wanted = int(table.judged().sum()), self._wanted(found)
         held = Judgement(UNDECIDED, *_numbers(found), self.margin, conditions, words, wanted=wanted)
         return self.settle(replace(held, verdict=EQUAL) if equal <= ALPHA else held, found.p_value)
+
+    def _wanted(self, found: Against) -> int:
+        """Units that would show a difference, or that there is none, whichever are fewer; 0 where nothing can be said."""
+        wanted, room = _wanted(found, 0.0), self.margin - abs(found.mean)
+        if found.n < 2 or not room > 0:
+            return wanted
+        equal = max(math.ceil((2.93 * found.sd / room) ** 2) + 2, found.n + 1)
+        return min(wanted or equal, equal)
 
     def settle(self, found: Judgement, p_value: float) -> Judgement:
         """The judgement with the verdict that a p-value, corrected or not, allows."""

@@ -217,7 +217,7 @@ def _labels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         none = [row for row in same if row["reference"] == NO_LABELS]
         told: dict[str, list[Row]] = {}
         for row in sorted(same, key=lambda row: (row["method"] != "supervised", float(row["labelled"]))):
-            if pd.notna(row["labelled_pendulums"]):
+            if str(row["labelled_pendulums"]).isdecimal():
                 told.setdefault(row["method"], []).append(row)
         if not none or "supervised" not in told:
             continue

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from pendeval.claims import CLAIMS, COLUMNS, Claim, judge
 from pendeval.claims.frame import gaps_of
@@ -366,6 +367,26 @@ def test_the_headline_is_superior_equal_or_inferior() -> None:
         assert row["verdict"] == expected, ahead
         assert row["margin"] == 0.00005
     assert "equal, which is neither superior nor inferior" in row["evidence"]
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.00027, 0.0014), (0.0, 0.002), (0.0012, 0.004), (0.002, 0.003)])
+def test_so_many_replicates_as_missing_says_do_decide(mean: float, sd: float) -> None:
+    """Four times in five or oftener, were mean and scatter what they seem: what is little is shown to be none."""
+    margin = 0.0015
+    values = np.array([1.0, -1.0, 0.5, -0.5, 0.0])
+    table = Table(("",), (mean + sd * values / values.std(ddof=1))[None], np.arange(5))
+    wanted = Superior(margin).judge(table).wanted
+    draw = np.random.default_rng(0)
+
+    def decided(n: int) -> float:
+        every = draw.normal(mean, sd, (2000, n))
+        half = stats.sem(every, axis=1) * stats.t.ppf([[0.95], [0.975]], n - 1)
+        level = abs(every.mean(1)) + half[0] < margin
+        return float(np.mean(level | (abs(every.mean(1)) > half[1])))
+
+    assert wanted > 5
+    assert 0.78 < decided(wanted) < 0.97
+    assert decided(wanted // 2) < 0.8
 
 
 def test_the_headline_is_corrected_for_four() -> None:
