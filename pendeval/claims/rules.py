@@ -123,7 +123,7 @@ class Superior:
         return self.settle(replace(held, verdict=EQUAL) if equal <= ALPHA else held, found.p_value)
 
     def _wanted(self, found: Against) -> int:
-        """Units that would show a difference, or that there is none, whichever are fewer; 0 where nothing can be said."""
+        """Units that show a difference, or that there is none, whichever are fewer; 0 where nothing can be said."""
         wanted, room = _wanted(found, 0.0), self.margin - abs(found.mean)
         if found.n < 2 or not room > 0:
             return wanted

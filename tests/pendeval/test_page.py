@@ -17,13 +17,16 @@ import pandas as pd
 import pytest
 
 from pendeval.claims import CLAIMS
+from pendeval.claims.scores import MARGINS
 from pendeval.measures.registry import MEASURES, PRIMARY
 from pendeval.page import FRAMES, FigureLike, write
 from pendeval.page.cells import counts, fine, shown, spread
 from pendeval.page.condition import by_paper
+from pendeval.page.findings import AT_ONCE
 from pendeval.page.tables import SHOWN
 from pendeval.page.verdicts import HEADLINE, VERDICTS, answer
 from pendeval.tables.condition import CONDITION
+from pendeval.tables.findings import AHEAD, ORDER
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 DATASETS = (
@@ -147,6 +150,10 @@ def frames(seeds: int = 3) -> dict[str, pd.DataFrame]:
         rows["agreement"].append(pair | {"images": 10240, "mean": 0.998, "min": 0.997, "max": 0.999})
     for k, verdict in enumerate([*VERDICTS] * 3):
         rows["claims"].append(claim(f"claim-{k}", verdict, missing="five runs" if verdict == "undecided" else ""))
+    for dataset in DATASETS:
+        about = {"question": AHEAD, "about": f"{dataset[0]}, Fig. 16", "answer": "The two are level: .00001.", "n": 3}
+        rows["findings"].append(about | {"table": "comparisons", "figure": "figure-03"})
+    rows["findings"].append(about | {"question": ORDER, "answer": "Elsewhere.", "figure": "figure-optima"})
     record = {"family": "nnoise", "method": "contrastive", "dim": 1, "train_eps_n": 0.1, "test_eps_n": 0.1}
     record |= {"view": "all", "measure": "global_spearman", "their_n": 5, "their_mean": 0.91, "their_ci_low": 0.9}
     record |= {"their_ci_high": 0.92, "our_n": 0, "paper_law_n": 0}
@@ -329,6 +336,31 @@ def test_a_figure_without_statistics_links_none(tmp_path: Path) -> None:
     assert "figure-03.csv" not in text
 
 
+# Findings
+
+
+def test_questions_with_their_answers_and_figures(tmp_path: Path) -> None:
+    text = page(tmp_path, frames())
+    check(text)
+    part = text[text.index('<section id="findings">') : text.index('<section id="verdicts">')]
+    assert re.findall("<h3>(.*?)</h3>", part) == [AHEAD, ORDER]
+    first, more = part[: part.index("<details>")], part[part.index("<details>") :]
+    assert first.count("The two are level: .00001.") == AT_ONCE
+    assert more.count("The two are level: .00001.") == len(DATASETS) - AT_ONCE
+    assert f"{len(DATASETS) - AT_ONCE} more answers" in more
+    assert part.count('<a href="#figure-03">Figure</a>') == len(DATASETS)
+    assert "#figure-optima" not in part  # not drawn
+    assert all(f"{margin:.5f}".rstrip("0") in part for margin in MARGINS.values())
+    assert '<a href="#findings">' in text
+
+
+def test_nothing_found_has_no_section(tmp_path: Path) -> None:
+    text = page(tmp_path, frames() | {"findings": empty()["findings"]})
+    check(text)
+    assert "#findings" not in text
+    assert 'id="findings"' not in text
+
+
 # Verdicts
 
 
@@ -502,7 +534,7 @@ def test_alarms_come_first_and_say_by_how_much(tmp_path: Path, flag: object) -> 
     given["runs"] = pd.DataFrame(rows)
     text = page(tmp_path, given)
     check(text)
-    alarms = text[text.index("<main>") : text.index('id="verdicts"')]
+    alarms = text[text.index("<main>") : text.index('id="findings"')]
     said = "is above its ceiling, global Spearman by 0.00612 ± 0.00012: an error in the data or the code"
     assert said in alarms
     assert "<strong>vanilla, supervised d = 1, Fig. 16, float32, seed 1</strong>" in alarms
