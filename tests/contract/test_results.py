@@ -77,56 +77,6 @@ def test_the_first_table_is_that_of_the_campaign(tmp_path: Path) -> None:
     assert [[cell.strip() for cell in row] for row in table[:4]] == expected
 
 
-def test_what_bfloat16_changes_is_what_the_kept_scores_say(tmp_path: Path) -> None:
-    text = " ".join(README.split())
-    runs = {}
-    for precision in ("fp32", "auto"):
-        made = report([ROOT / "data/results/campaign" / precision], tmp_path, csv_only=True, quiet=True)
-        runs[precision] = made.frames["runs"].query("variant == 'vanilla' and dim == 1")
-    pairs = runs["auto"].merge(runs["fp32"], on=["condition", "seed", "data_seed"], suffixes=("_half", ""))
-    said = {}
-    for method, rows in pairs.groupby("method"):
-        both = (rows[f"population_{name}_half"] - rows[f"population_{name}"] for name in ("global", "local"))
-        means = [float(each.mean()) for each in both]
-        assert len(rows) == 3
-        assert abs(means[0]) < 0.0002
-        assert abs(means[1]) < 0.003
-        said[method] = [signed_short(mean, digits) for mean, digits in zip(means, (5, 4), strict=True)]
-    (one, also), (two, too) = said["contrastive"], said["supervised"]
-    assert f"is {one} global and {also} local for contrastive, {two} and {too} for supervised" in text
-
-
-def test_what_fast_reaches_elsewhere_is_what_the_kept_scores_say(tmp_path: Path) -> None:
-    made = report([ROOT / "data/results/campaign/auto"], tmp_path, csv_only=True, quiet=True)
-    every = made.frames["summary"].query("variant != 'vanilla' and dim == 1")
-    trained = every[every["schedule"] == "recipe fast, epochs 7"]
-    found = {}
-    for (words, method, view), rows in trained.groupby(["data_words", "method", "view"]):
-        best = every[every["schedule"].str.contains("optimum")].query(
-            "data_words == @words and method == @method and view == @view"
-        )
-        scores, optimum = (each.set_index("measure") for each in (rows, best))
-        cells = []
-        for measure, digits in (("population_global", 5), ("population_local", 4)):
-            row = scores.loc[measure]
-            cells += [printed(row["mean"], digits), printed(row["oracle"], digits)]
-            cells.append(printed(optimum.loc[measure, "mean"], digits) if len(optimum) else "")
-        found[words, method, view] = [str(int(scores.loc["population_global", "n"])), *cells]
-    table = re.findall(r"^\| ((?:gaps|numerical|cropping|large|graphical)[^\n]*) \|$", README, re.MULTILINE)
-    held = [[cell.strip() for cell in line.split("|")] for line in table]
-    assert held == [[*key[:2], *cells] for key, cells in found.items() if key[2] == "all"]
-    _, score, oracle, optimum, *_ = found["cropping, α_c 0.75", "contrastive", "visible"]
-    supervised = found["cropping, α_c 0.75", "supervised", "visible"][1]
-    said = f"with {score}, supervised ones with {supervised} (optimum of InfoNCE {optimum}, oracle {oracle})"
-    assert said in " ".join(README.split())
-
-
-def signed_short(number: float, digits: int) -> str:
-    """As README prints a difference: −.0023, and .00000 of what rounds to nothing."""
-    text = printed(abs(number), digits)
-    return f"−{text}" if number < 0 and float(text) else text
-
-
 def test_what_reports_show_of_the_lab_is_what_the_kept_scores_say(tmp_path: Path) -> None:
     """`uv run poe reference` makes it anew."""
     expected = made_reference(tmp_path)

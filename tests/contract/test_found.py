@@ -1,0 +1,270 @@
+"""README's "What we found" is what the kept scores say: its tables row by row, its sentences number by number."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pendeval.claims import CLAIMS
+from pendeval.report import report
+from pendeval.settings import VARIANTS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FOUND = README[README.index("## What we found") : README.index("## The three commands")]
+SCORES = {"population_global": 5, "population_local": 4}
+"""Measure → digits."""
+FAST, CUT = "recipe fast", "recipe fast, epochs 7"
+SHORT = "batch 128, epochs 10, learning rate 0.002, optimiser adamw, warmup epochs 1"
+FREE = "clip norm 1e+06, encoder table, epochs 200, learning rate 0.5, optimiser adamw, weight decay 0"
+NOISE, GAPS, CROPPING = "numerical-noise, ε_n 0.1", "gaps, α_g 0.4", "cropping, α_c 0.75"
+NO_RESULTS = (  # of the law, of the paper and of rules: tested where they are computed
+    *(".00005 global", ".0015 local", "p ≤ .05", ".0001 and .005", "(.0032)", "the .0002 and .003 that"),
+    ".99406 / .8146",
+)
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """The tables of everything that is kept."""
+    made = report([ROOT / "data/results"], tmp_path_factory.mktemp("whole"), csv_only=True, quiet=True)
+    assert made.problems == []
+    return made.frames
+
+
+def printed(number: float, digits: int) -> str:
+    """As README prints a number: .993, −.0023, and .00000 of what rounds to nothing."""
+    text = f"{abs(number):.{digits}f}".removeprefix("0")
+    return f"−{text}" if number < 0 and float(text) else text
+
+
+def spread(row: "pd.Series[float]", name: str, digits: int) -> str:
+    """A number and its interval."""
+    value, low, high = (printed(row[key], digits) for key in (name, "ci_low", "ci_high"))
+    return f"{value} ({low} to {high})"
+
+
+def rows_of_table(head: str) -> list[list[str]]:
+    """The cells of the table of README that begins so."""
+    lines = README[README.index(head) :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def elsewhere(summary: pd.DataFrame) -> dict[tuple[str, str, str], list[str]]:
+    """Data, method and view → n, and of both scores the mean, the oracle's and the optimum's."""
+    every = summary.query("variant != 'vanilla' and dim == 1 and encoder != 'table'")
+    found = {}
+    keys = [every["variant"].map(VARIANTS.index), "level", "data_words", "method", "view"]
+    for (*_, words, method, view), rows in every.groupby(keys):
+        scores, optimum = (
+            rows[rows["schedule"] == schedule].set_index("measure") for schedule in (CUT, "encoder optimum")
+        )
+        if not len(scores):
+            continue
+        cells = [str(int(scores.loc["population_global", "n"]))]
+        for measure, digits in SCORES.items():
+            row = scores.loc[measure]
+            cells += [printed(row["mean"], digits), printed(row["oracle"], digits)]
+            cells.append(printed(optimum.loc[measure, "mean"], digits) if len(optimum) else "")
+        found[str(words), str(method), str(view)] = cells
+    return found
+
+
+def test_the_table_of_other_data(frames: dict[str, pd.DataFrame]) -> None:
+    expected = [[*key[:2], *cells] for key, cells in elsewhere(frames["summary"]).items() if key[2] == "all"]
+    assert rows_of_table("| data | method | n |") == expected
+
+
+def decided(claims: pd.DataFrame) -> list[list[str]]:
+    """Claims that the kept scores settle, with the number that does."""
+    found = []
+    for _, row in claims[claims["verdict"] != "undecided"].iterrows():
+        digits = 5 if row["ci_high"] - row["ci_low"] < 0.001 else 3
+        scores = {"population": "exact", "sample": "sampled"}[row["source"]]
+        found.append([row["text"], row["verdict"], spread(row, "estimate", digits), str(row["n"]), scores])
+    return found
+
+
+def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
+    expected = decided(frames["claims"])
+    assert rows_of_table("| claim | verdict |") == expected
+    assert f"Of its {len(CLAIMS)} claims as read here {len(expected)} are decided" in " ".join(FOUND.split())
+    settled = frames["claims"].query("verdict != 'undecided'")
+    assert settled["provisional"].all()
+
+
+def sentences(frames: dict[str, pd.DataFrame]) -> list[str]:
+    """What README says in words around numbers, with the numbers that the tables have."""
+    return [*_ahead(frames), *_wanted(frames), *_methods(frames), *_labels(frames), *_broken(frames), *_sure(frames)]
+
+
+def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
+    every = frames["comparisons"].query("view == 'all' and dim == 1 and encoder == 'resnet18' and own and layer == ''")
+    every = every[(every["objective_a"] + every["objective_b"]).eq("") & every["method_a"].eq("contrastive")]
+    paper = every[every["method_b"].eq("supervised")].set_index(["data_words", "schedule", "measure"])
+
+    def both(words: str, schedule: str = CUT) -> list[str]:
+        rows = [paper.loc[words, schedule, measure] for measure in SCORES]
+        assert len({int(row["n"]) for row in rows}) == 1
+        shown = [spread(row, "difference", digits) for row, digits in zip(rows, SCORES.values(), strict=True)]
+        return [*shown, f"n = {rows[0]['n']}"]
+
+    one, two, n = both("vanilla", FAST)
+    short = both("vanilla")
+    said = [
+        f"less supervised is {one} global, level, and {two} local, open, {n}; cut to 7 epochs {short[0]} and {short[1]}, "
+        f"{short[2]}."
+    ]
+    said += ["{} global and {} local ({})".format(*both(words)) for words in (NOISE, GAPS, CROPPING)]
+    other = every[every["method_b"].eq("align_uniform")].set_index("measure").loc["population_global"]
+    low, high = printed(-other["ci_high"], 5), printed(-other["ci_low"], 5)
+    said.append(f"align_uniform, {printed(-other['difference'], 5)} ({low} to {high}) above contrastive training, open")
+    return said
+
+
+def _wanted(frames: dict[str, pd.DataFrame]) -> list[str]:
+    rows = frames["optima"].query("optimum_from == 'optimum' and view == 'all'")
+    rows = rows.drop_duplicates(["data_words", "method", "measure"]).set_index(["data_words", "method", "measure"])
+
+    def both(words: str, method: str, column: str) -> str:
+        return " / ".join(printed(rows.loc[words, method, name][column], digits) for name, digits in SCORES.items())
+
+    best = both("vanilla", "supervised", "oracle")
+    assert {both("vanilla", method, "optimum") for method in ("contrastive", "supervised")} == {best}
+    oracle = both(CROPPING, "supervised", "oracle")
+    assert both(CROPPING, "supervised", "optimum") == oracle
+    found = elsewhere(frames["summary"])
+    _, score, ceiling, optimum, *_ = found[CROPPING, "contrastive", "visible"]
+    other = found[CROPPING, "supervised", "visible"][1]
+    return [
+        f"oracle orders them ({best}, all three)",
+        f"InfoNCE at {both(CROPPING, 'contrastive', 'optimum')}, where the oracle has {oracle}",
+        f"with {score}, supervised ones with {other} (optimum of InfoNCE {optimum}, oracle {ceiling})",
+        f"lifts the oracle from {best} to",
+    ]
+
+
+def _trained(frames: dict[str, pd.DataFrame], measure: str = "population_global") -> "pd.DataFrame":
+    """Rows of the summary about vanilla, by method, objective and schedule."""
+    rows = frames["summary"].query("data_words == 'vanilla' and dim == 1 and split == 'test'")
+    return rows[rows["measure"].eq(measure)].set_index(["method", "objective", "schedule"]).sort_index()
+
+
+def _methods(frames: dict[str, pd.DataFrame]) -> list[str]:
+    rows, local = _trained(frames), _trained(frames, "population_local")
+
+    def one(method: str, objective: str = "", schedule: str = SHORT, digits: int = 3) -> str:
+        row = rows.loc[[(method, objective, schedule)]].iloc[0]
+        assert row["n"] == 1
+        return printed(row["mean"], digits)
+
+    longer = SHORT.replace("epochs 10", "epochs 20", 1)
+    twice = printed(local.loc[[("vicreg", "", longer)]].iloc[0]["mean"], 4)
+    printed_paws = rows.loc[[("paws", "", SHORT)]].nsmallest(1, "mean").iloc[0]
+    free = ", ".join(one(method, "", FREE) for method in ("simsiam", "byol", "paws"))
+    return [
+        f"twice the epochs take VICReg to {one('vicreg', '', longer, 5)} / {twice} (n = 1)",
+        f"two points ({one('simsiam', 'space sphere')} and {one('byol', 'space sphere')}, n = 1;",
+        f"not .99 ({one('byol')}, n = 1)",
+        f"as printed reaches {printed(printed_paws['mean'], 3)} ± {printed(printed_paws['sd'], 3)} "
+        f"(n = {printed_paws['n']})",
+        f"learn nothing from them ({free}, n = 1)",
+    ]
+
+
+def _mean(row: "pd.Series[float]", digits: int = 5) -> str:
+    assert row["n"] == 3
+    return f"{printed(row['mean'], digits)} ± {printed(row['sd'], digits)}"
+
+
+def _labels(frames: dict[str, pd.DataFrame]) -> list[str]:
+    rows = _trained(frames)
+
+    def of(method: str, objective: str = "", digits: int = 5) -> str:
+        return _mean(rows.loc[[(method, objective, SHORT)]].iloc[0], digits)
+
+    told = [of("supervised", f"labelled {share}", 3 if share == 0.001 else 5) for share in (0.001, 0.01, 0.1)]
+    joint = [of("joint", f"labelled {share}") for share in (0.001, 0.1)]
+    hot = of("contrastive", "anneal from 10")
+    plain = of("contrastive")
+    return [
+        f"supervised encoders reach {', '.join(told)} and {of('supervised')} in the same training; contrastive ones, "
+        f"told none, {plain}; joint ones, told 5 and 512, {joint[0]} and {joint[1]} (n = 3 each)",
+        f"neither costs anything: {of('joint').split()[0]} joint, {hot} from hot, {plain.split()[0]} plain (n = 3)",
+    ]
+
+
+def _broken(frames: dict[str, pd.DataFrame]) -> list[str]:
+    whole = pd.read_csv(ROOT / "data/results/fractures.csv", keep_default_na=False)
+    keys = ["encoder", "method", "objective", "level"]
+    every = whole.set_index(keys)
+    assert (every["n"] == 20).all()
+    kept = frames["fractures"].query("n == 20").set_index(keys)
+    for name in ("n_fractured", "p_value"):  # networks again, from their scores
+        old = pd.to_numeric(every.loc[["resnet18"], name]).sort_index()
+        pd.testing.assert_series_equal(old, kept[name].sort_index(), check_dtype=False, check_index_type=False)
+
+    def broke(encoder: str, method: str = "contrastive", objective: str = "") -> list[int]:
+        return [int(every.loc[encoder, method, objective, level]["n_fractured"]) for level in (0.8, 0.6)]
+
+    ways = (("joint", ""), ("contrastive", "anneal from 10"))
+    p = [float(every.loc["resnet18", *way, level]["p_value"]) for way in ways for level in (0.6, 0.8)]
+    free = [f"{float(every.loc['table', 'joint', '', level]['p_value']):.0e}" for level in (0.8, 0.6)]
+    powers = [f"{text[0]} · 10{str(int(text[2:])).translate(SUPERSCRIPTS)}" for text in free]
+    network, joint, hot = (broke("resnet18", *way) for way in (("contrastive", ""), *ways))
+    tables = [broke("table", *way) for way in (("contrastive", ""), *reversed(ways))]
+    return [
+        f"{network[0]} network of 20 broke into pieces at α_g = .8 and {network[1]} of 20 at .6",
+        f"(`--method joint`), {joint[0]} and {joint[1]} of 20 did; starting hot (`--set anneal_from=10`), {hot[0]} and "
+        f"{hot[1]}.",
+        f"Fisher's p {printed(min(p), 2)} and above",
+        f"break in {tables[0][0]} and {tables[0][1]} of 20 replicates, starting hot in {tables[1][0]} and "
+        f"{tables[1][1]}, and told the order of a hundredth in {tables[2][0]} and {tables[2][1]} "
+        f"(p {', '.join(powers)};",
+    ]
+
+
+def _sure(frames: dict[str, pd.DataFrame]) -> list[str]:
+    splits = pd.read_csv(ROOT / "data/results/scatter.csv")
+    networks = splits[splits["encoder"].str.contains("seed")]
+    assert networks["global_sampled_sd"].round(4).eq(0.0002).all()
+    assert networks["local_sampled_sd"].round(3).eq(0.003).all()
+    assert (networks[["global_exact_sd", "local_exact_sd"]] < 1e-12).all(axis=None)
+    ends = networks[networks["encoder"].str.startswith("supervised")]["global_exact_mean"]
+    rmse = frames["summary"].query("measure == 'population_rmse' and data_words == 'vanilla'")["oracle"]
+    (one, also), (two, too) = (_of_bfloat16(frames["runs"], method) for method in ("contrastive", "supervised"))
+    return [
+        f"bfloat16 less float32 is {one} global and {also} local for contrastive, {two} and {too} for supervised "
+        "training",
+        f"The same {['no', 'one', 'two', 'three', 'four', 'five'][len(networks)]} encoders",
+        "scatter by .0002 (global) and .003 (local)",
+        f"end between {printed(ends.min(), 5)} and {printed(ends.max(), 5)}",
+        f"least error that any reader of these images can make ({printed(rmse.max(), 4)})",
+    ]
+
+
+def _of_bfloat16(runs: pd.DataFrame, method: str) -> list[str]:
+    """What training in bfloat16 adds to both scores, over pairs of the same seeds, data and settings."""
+    own = runs.query("variant == 'vanilla' and dim == 1 and method == @method")
+    pairs = own[own["precision"].eq("bfloat16")].merge(
+        own[own["precision"].eq("float32")], on=["condition", "seed", "data_seed"], suffixes=("_half", "")
+    )
+    assert len(pairs) == 3
+    means = [float((pairs[f"{name}_half"] - pairs[name]).mean()) for name in SCORES]
+    assert abs(means[0]) < 0.0002
+    assert abs(means[1]) < 0.003
+    return [printed(mean, digits) for mean, digits in zip(means, SCORES.values(), strict=True)]
+
+
+def test_every_number_in_its_sentences(frames: dict[str, pd.DataFrame]) -> None:
+    left = " ".join(line for line in FOUND.splitlines() if not line.startswith(("|", "!")))
+    left = re.sub(r"\]\(\S*\)", "]", " ".join(left.split()))
+    for phrase in sentences(frames):
+        plain = re.sub(r"\]\(\S*\)", "]", phrase)
+        assert plain in left, phrase
+        left = left.replace(plain, "…")
+    for known in NO_RESULTS:
+        left = left.replace(known, "…")
+    assert re.findall(r"[^ ]*\.\d{2,}[^ ]*", left) == []
