@@ -114,8 +114,8 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
     one, two, n = both("vanilla", FAST)
     short = both("vanilla")
     said = [
-        f"less supervised is {one} global, level, and {two} local, open, {n}; cut to 7 epochs {short[0]} and {short[1]}, "
-        f"{short[2]}."
+        f"less supervised is {one} global, level, and {two} local, open, {n}; cut to 7 epochs {short[0]} and "
+        f"{short[1]}, {short[2]}."
     ]
     said += ["{} global and {} local ({})".format(*both(words)) for words in (NOISE, GAPS, CROPPING)]
     other = every[every["method_b"].eq("align_uniform")].set_index("measure").loc["population_global"]

@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.special import ellipj
 
 from pendeval import figures, tables
-from pendeval.figures import Drawn, Figure, draw, name_of, style
+from pendeval.figures import Drawn, Figure, choose, draw, name_of, style
 from pendeval.measures.registry import MEASURES, PRIMARY, SAMPLED_OF
 from pendeval.sample import Sample
 from pendeval.settings import KNOBS
@@ -551,6 +551,16 @@ def test_unusual_runs_alone_are_named(tmp_path: Path) -> None:
     for number in ("3", "4", "10", "13", "17"):
         assert reasons[number].endswith(f"{needs}vanilla, antialiased")
     assert reasons["6"].endswith(f"{needs}gaps, 0.4 after gaps, 24 px")
+
+
+def test_of_recipes_as_well_filled_the_first_by_name_is_shown() -> None:
+    """As claims have it, so that the first picture of a page shows the runs that its first sentence is about."""
+    rows = pd.DataFrame([(s, m) for s in ("fast", "fast, 7") for m in "ab"], columns=["schedule", "method"])
+    same = dict.fromkeys(("split", "view", "protocol", "recipe_protocol", "train_size"), "x")
+    for more in (rows, rows[::-1]):
+        assert choose.narrow(more.assign(**same))[1]["schedule"] == "fast"
+    fuller = pd.concat([rows, rows[rows["schedule"].eq("fast, 7")]])
+    assert choose.narrow(fuller.assign(**same))[1]["schedule"] == "fast, 7"
 
 
 def test_nothing_gives_reasons(tmp_path: Path) -> None:
