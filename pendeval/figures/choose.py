@@ -76,8 +76,9 @@ def narrow(rows: pd.DataFrame, protocol: str = "paper") -> tuple[pd.DataFrame, S
 
 def _one(rows: pd.DataFrame, column: str, wanted: str, setting: dict[str, str], departs: list[str]) -> pd.DataFrame:
     if len(rows) and not rows[column].eq(wanted).any():
-        rank = rows.groupby(column)["method"].agg(["nunique", "size"]).sort_index()
-        wanted = str(rank.sort_values(["nunique", "size"], ascending=False, kind="stable").index[0])
+        runs = rows["n"] if "n" in rows else pd.Series(1, rows.index)
+        rank = rows.assign(runs=runs).groupby(column).agg(methods=("method", "nunique"), runs=("runs", "sum"))
+        wanted = str(rank.sort_values(["methods", "runs"], ascending=False, kind="stable").index[0])
         departs.append(_departure(column, wanted))
     setting[column] = wanted
     return rows[rows[column].eq(wanted)]

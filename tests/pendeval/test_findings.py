@@ -226,11 +226,12 @@ def test_what_labels_are_worth() -> None:
     for share, score in ((0.001, 0.6), (0.01, 0.9)):
         rows += trained("supervised", [(score, 0.5), (score + 0.02, 0.5)], own={"labelled": share})
     rows += trained("joint", [(0.98, 0.6)], own={"labelled": 0.01})
+    rows += trained("joint", [(0.3, 0.2)], own={"labelled": 0.01}, recipe="{}", labelled=0.01)  # less is known of it
     (row,) = answers(asked(*rows), LABELS).values()
     assert row["answer"] == (
-        "In global Spearman, supervised training told the energies of 5 pendulums 0.61000 ± 0.01414 (n = 2), "
-        "51 pendulums 0.91000 ± 0.01414 (n = 2); joint training told the energies of 51 pendulums 0.98000 (n = 1); "
-        "contrastive training told none 0.99250 ± 0.00071 (n = 2)."
+        "In global Spearman, supervised training told the energies of 5 pendulums: 0.61000 ± 0.01414 (n = 2), "
+        "51 pendulums: 0.91000 ± 0.01414 (n = 2); joint training told the energies of 51 pendulums: 0.98000 (n = 1); "
+        "contrastive training told none: 0.99250 ± 0.00071 (n = 2)."
     )
     assert (row["estimate"], row["n"]) == (pytest.approx(0.61), 2)
     unknown = [row | {"train_pendulums": None} for row in rows]
