@@ -46,6 +46,10 @@ FEWEST = 5
 Row = Mapping[str, Any]
 _ALPHA = 0.05
 _GLOBAL, _LOCAL = MARGINS
+_FIGURE = {"vanilla": "figure-03", "large": "figure-03", "gaps": "figure-06"} | dict.fromkeys(
+    ("numerical-noise", "graphical-noise"), "figure-05"
+)
+"""Variant → the figure of the paper that has both methods' scores on it."""
 _DIGITS = {_GLOBAL: 5, _LOCAL: 4}
 
 
@@ -132,7 +136,7 @@ def _ahead(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         answer = f"{who[0].upper()}{who[1:]}: contrastive less supervised is {lines[0]} global and {lines[1]} local, "
         answer += f"n = {pair.row['n']}; means {_number(pair.row['mean_a'])} and {_number(pair.row['mean_b'])}"
         oracle = f", of {_number(pair.row['oracle'])} that the pictures allow" if pair.row["oracle"] > 0 else ""
-        yield pair.finding(AHEAD, "figure-03", f"{answer}{oracle}.")
+        yield pair.finding(AHEAD, _FIGURE.get(pair.row["variant"], ""), f"{answer}{oracle}.")
 
 
 def _who(pair: _Pair, score: str) -> str:

@@ -165,6 +165,17 @@ def test_only_one_output_of_networks_on_their_own_data_counts() -> None:
     assert not answers(asked(*pairs(CLEAR, encoder="table")), AHEAD)
 
 
+def test_figures_that_show_both_methods() -> None:
+    rows = [
+        *pairs(CLEAR),
+        *pairs(CLEAR, variant="gaps", level=0.4, data_words="gaps", knob="alpha_g"),
+        *pairs(CLEAR, variant="numerical-noise", level=0.1, data_words="noise", knob="eps_n"),
+        *pairs(CLEAR, variant="cropping", level=0.6, data_words="cropping", knob="alpha_c"),
+    ]
+    found = answers(asked(*rows), AHEAD)
+    assert [row["figure"] for row in found.values()] == ["figure-03", "figure-05", "figure-06", ""]
+
+
 def test_data_in_the_order_of_the_paper() -> None:
     rows = [
         *pairs(OPEN, variant="cropping", level=0.6, data_words="cropping, α_c 0.6"),
