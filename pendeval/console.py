@@ -5,10 +5,12 @@ from one another; tests/contract/test_help.py holds the copies together.
 """
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -106,6 +108,10 @@ class Group(Command, click.Group):
 def plain(problem: Exception) -> str:
     """What an error says, in characters that do nothing on a terminal, whatever file they came from."""
     text = str(problem) or ("out of memory" if isinstance(problem, MemoryError) else type(problem).__name__)
+    if isinstance(problem, OSError) and problem.strerror and isinstance(problem.filename, (str, bytes)):
+        path = Path(os.fsdecode(problem.filename))
+        file = next((each for each in path.parents if each.is_file()), None)
+        text = f"{file} is a file, expected a folder" if file else f"{path}: {problem.strerror}"
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
