@@ -1,5 +1,8 @@
 """Where and how precisely to compute: device, cores, precision and place of the pictures, from what the machine has."""
 
+import platform
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +23,19 @@ def choose_device(name: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     return torch.device("cuda")
+
+
+def hardware(device: torch.device) -> str:
+    """What computes, by name: "NVIDIA H100", "AMD EPYC, AVX2"; the latter is what torch's kernels make use of."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    name = next(named, "") or platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

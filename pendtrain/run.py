@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from joblib import cpu_count
 
 from pendtrain import runs
+from pendtrain.device import hardware
 from pendtrain.distributed import World
 from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
@@ -105,7 +106,7 @@ def facts(
 ) -> dict[str, Any]:
     """What `run.json` says of a run that begins now, less its status."""
     environment = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device": hardware(device),
         "device_type": device.type,
         "precision": str(precision).removeprefix("torch."),
         "threads": torch.get_num_threads(),

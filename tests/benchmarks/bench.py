@@ -33,7 +33,7 @@ import click
 import pandas as pd
 import torch
 
-from pendtrain.device import choose_device
+from pendtrain.device import choose_device, hardware
 from speed import build, embed, fit, quality, scaling, streaming, sweep, train
 from speed.timing import WIDTH, Line, Plan
 
@@ -58,7 +58,7 @@ def machine(device: torch.device, precision: torch.dtype) -> dict[str, str]:
     """What the figures were measured on and with."""
     has = torch.cpu.get_capabilities()
     return {
-        "processor": _processor(),
+        "processor": hardware(torch.device("cpu")),
         "cores": f"{torch.get_num_threads()} of {os.cpu_count()} used",
         "flags": " ".join(f"{flag} {'yes' if has.get(flag) else 'no'}" for flag in FLAGS),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -66,14 +66,6 @@ def machine(device: torch.device, precision: torch.dtype) -> dict[str, str]:
         "packages": " ".join(f"{name} {_version(name)}" for name in PACKAGES),
         "python": platform.python_version(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _version(name: str) -> str:

@@ -8,14 +8,15 @@ is as small as fast's. Exit code 1 where it does not.
 
 import csv
 import math
-import platform
 import statistics
 import sys
 from pathlib import Path
 
 import click
+import torch
 
 from pendtrain.cli import PAIR
+from pendtrain.device import hardware
 from pendtrain.fit import fit
 from pendtrain.recipe import Recipe, read_recipe
 from pendtrain.shards import open_dataset
@@ -52,7 +53,7 @@ def main(shards: tuple[Path, ...], recipe: str, out: Path) -> None:
             agree &= fine
             verdict = "within" if fine else "beyond"
             print(f"{method:<12} {measure:<15} {mean:+.5f} ± {error:.5f} (n = {n}), {verdict} {bar}", flush=True)
-    print(f"on {platform.machine()} {platform.processor()}".strip())
+    print(f"on {hardware(torch.device('cpu'))}")
     sys.exit(0 if agree else 1)
 
 

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,17 @@ def test_run_directory_holds_what_its_specification_says(small_run: Path) -> Non
     assert all(np.isfinite(float(row[key])) for row in rows for key in ("loss", "gradient_norm"))
     plain = resnet18(weights=None, num_classes=1)
     plain.load_state_dict(load_file(small_run / "encoder.safetensors"))
+
+
+def test_a_run_names_the_machine_that_computed_it(small_run: Path) -> None:
+    """ "x86_64" says nothing of how numbers were rounded; the processor, and the instructions used on it, do."""
+    device = json.loads((small_run / "run.json").read_text())["environment"]["device"]
+    name, used = device.rsplit(", ", 1)
+    assert used == torch.backends.cpu.get_cpu_capability()
+    if Path("/proc/cpuinfo").exists() and "model name" in (known := Path("/proc/cpuinfo").read_text()):
+        assert re.search(rf"^model name\s*:\s*{re.escape(name)}\s*$", known, re.MULTILINE)
+    with h5py.File(small_run / "embeddings" / "vanilla-test.h5") as file:
+        assert file.attrs["train_device"] == device
 
 
 def test_embeddings_file_is_the_encoder_on_the_test_split(small: Path, small_run: Path) -> None:
