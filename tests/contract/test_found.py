@@ -75,6 +75,10 @@ def elsewhere(summary: pd.DataFrame) -> dict[tuple[str, str, str], list[str]]:
     return found
 
 
+def test_what_is_kept_is_small() -> None:
+    assert sum(path.stat().st_size for path in (ROOT / "data/results").rglob("*") if path.is_file()) < 15e6
+
+
 def test_the_table_of_other_data(frames: dict[str, pd.DataFrame]) -> None:
     expected = [[*key[:2], *cells] for key, cells in elsewhere(frames["summary"]).items() if key[2] == "all"]
     assert rows_of_table("| data | method | n |") == expected
@@ -270,7 +274,10 @@ def _sure(frames: dict[str, pd.DataFrame]) -> list[str]:
     ends = networks[networks["encoder"].str.startswith("supervised")]["global_exact_mean"]
     rmse = frames["summary"].query("measure == 'population_rmse' and data_words == 'vanilla'")["oracle"]
     (one, also), (two, too) = (_of_bfloat16(frames["runs"], method) for method in ("contrastive", "supervised"))
+    origin = frames["provenance"]
+    hours = origin["train_seconds"].sum() / 3600
     return [
+        f"{len(origin)} encoders, {hours:.0f} hours of training on one core or two",
         f"bfloat16 less float32 is {one} global and {also} local for contrastive, {two} and {too} for supervised "
         "training",
         f"The same {['no', 'one', 'two', 'three', 'four', 'five'][len(networks)]} encoders",
