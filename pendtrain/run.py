@@ -133,7 +133,8 @@ def go_on(run: Path, held: Mapping[str, Any] | None, new: dict[str, Any], leads:
         return 0.0
     new["began"] = held.get("began", new["began"])
     before, environment = held.get("environment", {}), new["environment"]
-    changed = [key for key in _BITWISE if before and before.get(key) != environment.get(key)]
+    alike = platform.machine()  # what earlier runs call every processor of this kind
+    changed = [key for key in _BITWISE if before and before.get(key) not in (environment.get(key), alike)]
     mixed = sorted({*before.get("mixed", ()), *changed})
     if mixed:
         environment["mixed"] = mixed
