@@ -106,7 +106,7 @@ def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
 def sentences(frames: dict[str, pd.DataFrame], population: Path) -> list[str]:
     """What README says in words around numbers, with the numbers that the tables have."""
     kinds = (_ahead, _wanted, _methods, _labels, _broken, _sure)
-    return [*(said for kind in kinds for said in kind(frames)), _range(frames["summary"], population)]
+    return [*(said for kind in kinds for said in kind(frames)), *_range(frames["summary"], population)]
 
 
 def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
@@ -165,7 +165,7 @@ def _trained(frames: dict[str, pd.DataFrame], measure: str = "population_global"
     return rows[rows["measure"].eq(measure)].set_index(["method", "objective", "schedule"]).sort_index()
 
 
-def _range(summary: pd.DataFrame, dataset: Path) -> str:
+def _range(summary: pd.DataFrame, dataset: Path) -> tuple[str, str]:
     """How far outputs lie apart, beside the law of the optimum for dense data.
 
     The output rises with energy by √(τ/2) / √(s² + σ²): s² is the variance of the energy given the image, σ² that of
@@ -182,12 +182,17 @@ def _range(summary: pd.DataFrame, dataset: Path) -> str:
     among = seen.T @ oracle**2 - (seen.T @ oracle) ** 2
     slope = np.sqrt(0.1 / 2 / (seen.T @ variance + among))
     law = np.ptp(np.interp(oracle, edges, np.append(0.0, np.cumsum(slope * wide))))
-    rows = summary.query("data_words == 'vanilla' and method == 'contrastive' and dim == 1 and objective == ''")
-    rows = rows[rows["measure"].eq("population_range")].set_index("schedule")
-    trained, best = rows.loc[FAST], rows.loc["encoder optimum", "mean"]
+    rows = summary.query("data_words == 'vanilla' and method == 'contrastive' and dim == 1")
+    rows = rows[rows["measure"].eq("population_range")].set_index(["objective", "schedule"]).sort_index()
+    trained, best = rows.loc["", FAST], rows.loc[("", "encoder optimum"), "mean"]
+    spans = [rows.loc[f"temperature {tau}", CUT] for tau in (0.025, 0.4, 1.6)]
+    (n,) = {int(row["n"]) for row in spans}
+    shown = [f"{row['mean']:.2f}" for row in (*spans, rows.loc["", CUT])]
+    assert law == pytest.approx(trained["mean"], abs=0.1)
     return (
+        "at τ = .025, .4 and 1.6 {}, {} and {} (7 epochs, n = {}; {} at .1)".format(*shown[:3], n, shown[3]),
         f"span {trained['mean']:.2f} ± {printed(trained['sd'], 2)} (`--recipe fast`, n = {trained['n']}), at the least "
-        f"loss {best:.2f}; {law:.2f} is what"
+        f"loss {best:.2f}; {law:.2f} is what",
     )
 
 
