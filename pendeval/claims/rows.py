@@ -166,13 +166,15 @@ def _strata(
         for k in some:
             groups.setdefault(tuple(column[k] for column in held), {}).setdefault(name, []).append(int(k))
     full = rows.number("full") == 1
+    first = ~(rows.number("again") == 1)  # a seed in a second precision makes no condition fuller
 
     def rank(item: tuple[tuple[Any, ...], dict[str, list[int]]]) -> tuple[Any, ...]:
         stratum, members = dict(zip(columns, item[0], strict=True)), item[1]
         given = stratum.get("protocol", "paper"), stratum.get("recipe_protocol", "paper")
         place = _PROTOCOLS.get(given, len(_PROTOCOLS))
         whole = sum(bool(full[some].any()) for some in members.values())
-        return len(found) - len(members), place, -whole, -sum(map(len, members.values())), str(item[0])
+        filled = sum(int(first[some].sum()) for some in members.values())
+        return len(found) - len(members), place, -whole, -filled, str(item[0])
 
     ordered = sorted(groups.items(), key=rank)
     return [

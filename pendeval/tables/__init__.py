@@ -21,7 +21,7 @@ from pendeval.tables.optima import OPTIMA, optima
 from pendeval.tables.provenance import PROVENANCE, nothing_learnt, provenance
 from pendeval.tables.records import RECORDS
 from pendeval.tables.records import compare as compare_records
-from pendeval.tables.runs import RUNS, SEGMENTS, SOURCE, once, runs_and_segments
+from pendeval.tables.runs import RUNS, SEGMENTS, SOURCE, in_each_precision, once, runs_and_segments
 from pendeval.tables.summary import SUMMARY, summarise
 
 PROBLEMS: dict[str, str] = {"path": "the run, file or figure", "reason": "what is wrong with it"}
@@ -65,15 +65,15 @@ def tabulate(
     """Every table of the report by the name of its file, and the problems, those found on the way included."""
     runs, segments = runs_and_segments(records)
     counted, doubtful = once(runs)
-    kept = pd.MultiIndex.from_frame(counted[[*SOURCE]])
-    counted_segments = segments[pd.MultiIndex.from_frame(segments[[*SOURCE]]).isin(kept)]
-    counted_segments = counted_segments.drop_duplicates([*SOURCE, "view", "kind", "number"], ignore_index=True)
+    judged = in_each_precision(runs)
+    again = judged.drop_duplicates([*SOURCE])[[*SOURCE, "again"]]
+    judged_segments = segments.drop_duplicates([*SOURCE, "view", "kind", "number"]).merge(again, on=[*SOURCE])
     summary = summarise(counted)
     summary = reference.beside(summary) if with_reference else summary
     frames = {"runs": runs, "segments": segments, "summary": summary}
     frames |= {"comparisons": compare(counted), "agreement": agree(records, counted)}
     frames |= {"optima": optima(counted), "fractures": fractures(counted), "labelled": labelled(counted)}
-    frames["claims"] = claims.judge({"runs": counted, "segments": counted_segments})
+    frames["claims"] = claims.judge({"runs": judged, "segments": judged_segments})
     frames["records"] = compare_records(frames["summary"])
     frames["findings"] = findings(frames)
     frames["provenance"] = provenance(records, roots)

@@ -112,12 +112,7 @@ def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     precision: that counts which most runs of the condition have, of equally many float32. A file that claims to be the
     same seed of the same condition but holds other embeddings is a problem, and the first (by name) counts.
     """
-    whole = runs.sort_values("population_file", key=lambda files: files.eq(""), kind="stable")
-    unique = whole.drop_duplicates(["condition", *SEEDS, "embedding_digest"]).sort_index()
-    rank = unique[["condition", "precision"]].fillna({"precision": ""})
-    alike = rank.groupby(["condition", "precision"])["precision"].transform("size")
-    rank = pd.DataFrame({"fewer": -alike, "other": rank["precision"].ne("float32")})
-    unique = unique.loc[rank.sort_values(["fewer", "other"], kind="stable").index]
+    unique = _unique(runs)
     again = unique["seed"].notna() & unique.duplicated(["condition", *SEEDS])
     problems: dict[str, Problem] = {}
     for _, row in unique[again].iterrows():
@@ -130,6 +125,27 @@ def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         reason = f"claims to be the same seed of the same condition as {_name(first)}, but holds other embeddings"
         problems.setdefault(_name(row), Problem(Path(_name(row)), f"{reason}; left out"))
     return unique[~again].sort_index().reset_index(drop=True), list(problems.values())
+
+
+def in_each_precision(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `once`, and with `again` those of the same seeds in other precisions.
+
+    What one precision has most runs of another condition may lack: whoever compares conditions pairs like with like.
+    """
+    unique = _unique(runs).copy()  # pandas asks for that before it takes another column
+    seeded = unique["seed"].notna()
+    rows = unique.assign(again=seeded & unique.duplicated(["condition", *SEEDS]))
+    return rows[~(seeded & unique.duplicated(["condition", *SEEDS, "precision"]))].sort_index().reset_index(drop=True)
+
+
+def _unique(runs: pd.DataFrame) -> pd.DataFrame:
+    """Without copies; the precision that most runs of a condition have first."""
+    whole = runs.sort_values("population_file", key=lambda files: files.eq(""), kind="stable")
+    unique = whole.drop_duplicates(["condition", *SEEDS, "embedding_digest"]).sort_index()
+    rank = unique[["condition", "precision"]].fillna({"precision": ""})
+    alike = rank.groupby(["condition", "precision"])["precision"].transform("size")
+    rank = pd.DataFrame({"fewer": -alike, "other": rank["precision"].ne("float32")})
+    return unique.loc[rank.sort_values(["fewer", "other"], kind="stable").index]
 
 
 def _name(row: Any) -> str:

@@ -10,12 +10,14 @@ from made_runs import ORACLE, run, runs_of
 from scipy import stats
 
 from pendeval import tables
+from pendeval.claims import judge
 from pendeval.claims.scores import MARGINS
 from pendeval.tables.comparisons import compare
 from pendeval.tables.findings import AHEAD, BROKEN, FEWEST, FINDINGS, LABELS, ORDER, OTHERS, findings
 from pendeval.tables.fractures import fractures
 from pendeval.tables.labelled import labelled
 from pendeval.tables.optima import optima
+from pendeval.tables.runs import in_each_precision, once
 from pendeval.verdict import equivalence
 
 Scores = Sequence[tuple[float, float]]
@@ -273,3 +275,27 @@ def test_nothing_is_said_of_nothing() -> None:
         assert tuple(found) == tuple(FINDINGS)
         assert found.empty
     assert {*findings({name: pd.DataFrame(columns=list(held)) for name, held in tables.COLUMNS.items()})} == {*FINDINGS}
+
+
+# --- seeds in two precisions ---
+
+
+def test_conditions_are_compared_in_the_precision_that_they_share() -> None:
+    """What one precision has most runs of, and counts by itself, another may lack; no seed counts twice."""
+
+    def spanning(width: float, seeds: int, precision: str, **more: Any) -> list[dict[str, Any]]:
+        rows = [run(seed=seed, scores=(0.99, 0.7, 0.03), precision=precision, **more) for seed in range(seeds)]
+        held = [row | {"population_range": width + 0.01 * row["seed"], "usual": True} for row in rows]
+        return [row | {name: f"{row[name]}-{precision}" for name in ("file", "digest")} for row in held]
+
+    both = [*spanning(6.0, 5, "bfloat16"), *spanning(6.0, 3, "float32")]
+    warm = spanning(12.0, 3, "float32", own={"temperature": 0.4})
+    runs = runs_of(*both, *warm).copy().assign(embedding_digest=lambda frame: frame["file"])
+    counted, problems = once(runs)
+    assert (len(counted), len(problems)) == (5 + 3, 0)
+    each = in_each_precision(runs)
+    assert (len(each), int(each["again"].sum())) == (5 + 3 + 3, 3)
+    for rows, n in ((counted, 0), (each, 3)):
+        claim = judge({"runs": rows}).set_index("claim").loc["range-temperature-law"]
+        assert claim["n"] == n
+    assert (claim["verdict"], claim["estimate"]) == ("supported", pytest.approx(0.5, abs=0.01))
