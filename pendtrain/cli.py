@@ -1,6 +1,7 @@
 """The command line of pendtrain: parses, calls one function, reports."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,7 +181,8 @@ def sweep(
         click.echo(f"{entry.state:<9} {entry.run}")
     waiting = sum(entry.state != "complete" for entry in planned)
     seconds, basis = estimated_seconds(planned, jobs)
-    click.echo(f"{len(planned)} runs, {waiting} to train, about {seconds / 3600:.1f} h ({basis})")
+    long = f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{math.ceil(seconds / 60)} min"
+    click.echo(f"{len(planned)} runs, {waiting} to train, about {long} ({basis})")
     if dry_run:
         return 0
     bad = 0

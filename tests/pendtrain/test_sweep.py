@@ -30,7 +30,7 @@ def test_plan_estimate_and_dry_run(small: Path, tmp_path: Path, command: Callabl
     code, out, _ = command("pendtrain", *arguments, "--dry-run")
     assert code == 0
     lines = out.splitlines()
-    assert lines[-1].startswith("12 runs, 12 to train, about 0.0 h (1000 images/s, assumed")
+    assert lines[-1].startswith("12 runs, 12 to train, about 1 min (1000 images/s, assumed")
     assert len({line for line in lines if line.startswith("new")}) == 12
     assert not (tmp_path / "runs").exists()
 
