@@ -354,6 +354,15 @@ def test_questions_with_their_answers_and_figures(tmp_path: Path) -> None:
     assert '<a href="#findings">' in text
 
 
+def test_what_is_certain_is_said_first(tmp_path: Path) -> None:
+    given = frames()
+    given["findings"].loc[len(DATASETS) - 1, ["answer", "p_holm"]] = ["Supervised is ahead.", 0.01]
+    text = page(tmp_path, given)
+    part = text[text.index('<section id="findings">') : text.index('<section id="verdicts">')]
+    assert part.index("Supervised is ahead.") < part.index("The two are level: .00001.")
+    assert re.findall("<h3>(.*?)</h3>", part) == [AHEAD, ORDER]
+
+
 def test_nothing_found_has_no_section(tmp_path: Path) -> None:
     text = page(tmp_path, frames() | {"findings": empty()["findings"]})
     check(text)
