@@ -1,8 +1,9 @@
 """The paper's claims, one by one, each with the rule that judges it on the runs at hand.
 
 `judge` fills claims.csv: every claim always has its row, "undecided" with what to run where runs are missing. Which
-rows count is decided in `claims.rows`, how they are judged in `claims.rules` and `claims.counts`; the claims themselves
-stand in `claims.scores`, `claims.gaps`, `claims.representation` and `claims.appendix`.
+rows count is decided in `claims.rows`, how they are judged in `claims.rules` and `claims.counts` (what those take and
+give: `claims.judgement`); the claims themselves stand in `claims.scores`, `claims.gaps`, `claims.representation` and
+`claims.appendix`.
 """
 
 import math
@@ -14,9 +15,10 @@ import pandas as pd
 from pendeval.claims import appendix, gaps, representation, scores
 from pendeval.claims.claim import Claim
 from pendeval.claims.frame import Rows
+from pendeval.claims.judgement import UNDECIDED, Judgement, Table
 from pendeval.claims.question import Cells, Question
 from pendeval.claims.rows import Grid, grid
-from pendeval.claims.rules import UNDECIDED, Judgement, Superior, Table
+from pendeval.claims.rules import Superior
 from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
 from pendeval.settings import USUAL_GAPS
 from pendeval.verdict import holm, t_interval

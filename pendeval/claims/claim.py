@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pendeval.claims.judgement import Rule
 from pendeval.claims.question import Question
-from pendeval.claims.rules import Rule
 
 _OPTION = {"numerical-noise": "--eps-n", "graphical-noise": "--eps-g", "gaps": "--alpha-g", "cropping": "--alpha-c"}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pendeval.claims.rules import ALPHA, CONTRADICTED, SUPPORTED, UNDECIDED, Judgement, Table
+from pendeval.claims.judgement import ALPHA, CONTRADICTED, SUPPORTED, UNDECIDED, Judgement, Table
 from pendeval.verdict import binomial, clopper_pearson, fisher, marked_ranks
 
 

@@ -43,9 +43,9 @@ from numpy.typing import NDArray
 from pendeval import claims
 from pendeval.claims.claim import Claim
 from pendeval.claims.frame import Rows
+from pendeval.claims.judgement import Judgement
 from pendeval.claims.question import Cells, Question, Side
 from pendeval.claims.rows import Grid, exact_name, grid
-from pendeval.claims.rules import Judgement
 
 Float = NDArray[np.float64]
 Drawn = dict[tuple[str, str], Float]

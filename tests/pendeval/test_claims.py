@@ -16,7 +16,8 @@ from scipy import stats
 
 from pendeval.claims import CLAIMS, COLUMNS, Claim, judge
 from pendeval.claims.frame import gaps_of
-from pendeval.claims.rules import Above, EveryLevel, Inside, Superior, Table
+from pendeval.claims.judgement import Table
+from pendeval.claims.rules import Above, EveryLevel, Inside, Superior
 from pendeval.report import report
 
 
