@@ -121,7 +121,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     loader, sampler = pair_loader(
         images, energies, recipe.seed, recipe.batch, state.settings.workers, original, here.rank, here.size, known
     )
-    optimiser = create(recipe, learner, precision)
+    optimiser = create(recipe, learner)
     step = checkpoint.restore(state.run / "checkpoint.pt", learner, optimiser, state.identity)
     steps, total = len(sampler), recipe.epochs * len(sampler)
     shown = 2 * (recipe.batch + known.extra)

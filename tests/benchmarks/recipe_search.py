@@ -47,7 +47,7 @@ def trial(directory: Path, recipe: Recipe, schedule: str, unit: bool, others: fl
     columns = read_split(dataset, "train", ("image", "energy"))
     learner = Learner(recipe).train()
     loader, sampler = pair_loader(columns["image"], columns["energy"], recipe.seed, recipe.batch)
-    moved = optimiser.create(recipe, learner, precision)
+    moved = optimiser.create(recipe, learner)
     kernels = [(each, each.detach().norm()) for each in learner.encoder.parameters() if unit and each.ndim == 4]
     watch, steps, began = Watch(dataset, 1), len(sampler), time.process_time()
     for step in range(recipe.epochs * steps):

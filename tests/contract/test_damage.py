@@ -119,7 +119,7 @@ def test_checkpoints(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             fit(small, recipe, tmp_path, Settings(checkpoint_seconds=0, quiet=True))
     ((path, identity),) = kept
     learner = Learner(recipe, None)
-    optimiser = create(recipe, learner, torch.float32)
+    optimiser = create(recipe, learner)
 
     def state(file: Path) -> object:
         step = checkpoint.restore(file, learner, optimiser, identity)

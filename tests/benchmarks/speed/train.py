@@ -34,7 +34,7 @@ def ours(recipe: Recipe, views: tuple[Tensor, Tensor], precision: torch.dtype) -
     """The step of `pendtrain.fit`, and what it trains."""
     device = views[0].device
     learner = Learner(recipe).to(device).train()
-    optimiser = create(recipe, learner, precision)
+    optimiser = create(recipe, learner)
     set_rate(optimiser, RATE)
     zeros = torch.zeros(len(views[0]), device=device)
     labels = Labels(zeros, zeros.bool())
