@@ -131,6 +131,9 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
         answers = frames["findings"].query("about == @words + ', ' + @CUT and table == 'comparisons'")["answer"]
         assert answers.iloc[0].startswith(f"{verdict}: contrastive less supervised is ")
         said.append(f"{one} global and {two} local ({n})")
+    whole = [_trained(frames, measure).loc[("contrastive", "", "")] for measure in SCORES]
+    scores = " / ".join(printed(row["mean"], digits) for row, digits in zip(whole, SCORES.values(), strict=True))
+    said.append(f"contrastive and in float32: {scores} (n = {whole[0]['n']})")
     other = every[every["method_b"].eq("align_uniform")].set_index("measure").loc["population_global"]
     low, high = printed(-other["ci_high"], 5), printed(-other["ci_low"], 5)
     said.append(f"align_uniform, {printed(-other['difference'], 5)} ({low} to {high}) above contrastive training, open")
