@@ -11,16 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import chdtri
 
-from pendeval.claims.judgement import (
-    ALPHA,
-    CONTRADICTED,
-    EQUAL,
-    SUPPORTED,
-    UNDECIDED,
-    Float,
-    Judgement,
-    Table,
-)
+from pendeval.claims.judgement import ALPHA, CONTRADICTED, EQUAL, SUPPORTED, UNDECIDED, Float, Judgement, Table
 from pendeval.verdict import Against, equivalence, flip_test, holm, t_interval, t_test
 
 FEWEST_FLIPS = 6
