@@ -23,7 +23,7 @@ from pendtrain.embed import splits_to_embed, write_embeddings
 from pendtrain.encoders import Encoder
 from pendtrain.encoders.table import MOST_SHARE
 from pendtrain.learner import Learner, ObjectiveFailed, speaks_of
-from pendtrain.loader import Known, labelled, pair_loader, signals_held
+from pendtrain.loader import Known, labelled, pair_loader
 from pendtrain.metrics import Metrics, Progress
 from pendtrain.objectives import Labels, Objective
 from pendtrain.optimiser import create, set_rate
@@ -35,6 +35,7 @@ from pendtrain.shards import Dataset, image_shape, open_dataset, read_split
 from pendtrain.state import Settings, State, Stopped, TrainingFailed
 from pendtrain.streaming import image_parts, images_of
 from pendtrain.watch import MOST_IMAGES, Scores, Watch
+from pendtrain.workers import WorkerDied, batches
 
 
 def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = None) -> tuple[Path, bool]:
@@ -92,16 +93,11 @@ def _ending_well(state: State) -> Iterator[None]:
         if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in reason:
             reason = f"out of memory; try a smaller --batch than {state.recipe.batch}, or a smaller --cache"
             problem = ObjectiveFailed(reason)
-        elif "DataLoader worker" in reason:  # torch says so wherever training is at that moment
-            reason = (
-                "a process that loads died: killed, or out of memory; the same command goes on; try fewer --workers"
-            )
-            problem = ObjectiveFailed(reason)
         if state.keep and state.leads:
             with suppress(OSError):  # the disk may be full
                 state.keep()
         state.fail(reason)
-        if isinstance(problem, ObjectiveFailed):
+        if isinstance(problem, ObjectiveFailed | WorkerDied):
             raise TrainingFailed(f"{state.run} failed: {reason}") from problem
         raise
 
@@ -135,9 +131,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     with _metrics(state, step, total, watch.oracle) as log:
         while step < total:
             sampler.epoch, sampler.start = divmod(step, steps)
-            with signals_held():
-                batches = iter(loader)
-            for first, second, energy, extra in batches:
+            for first, second, energy, extra in batches(loader):
                 rate = learning_rate(recipe, step, steps)
                 set_rate(optimiser, rate)
                 learner.objective.progress = step / total

@@ -4,9 +4,7 @@ The order depends on (seed, epoch) alone: `plan` draws a whole epoch at once, so
 workers nor processes nor the container of the shards can change it.
 """
 
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pendtrain.workers import leave_signals_to_the_leader
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 _PAIRS, _LABELS, _EXTRA = 0, 1, 2  # purposes, each with a stream of its own
@@ -160,26 +160,6 @@ class Epoch(Sampler[list[NDArray[np.int64]]]):
         return rows[first : first + part]
 
 
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Signals wait, for this process and for workers it starts meanwhile: there torch would end them by SIGTERM."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_signals_to_the_leader(_: int) -> None:
-    """A signal to the whole group must not take the loader away while the training process saves its state."""
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
 def _as_it_is(batch: Any) -> Any:
     """`Pairs` collates by itself."""
     return batch
@@ -223,7 +203,7 @@ def pair_loader(
         num_workers=workers,
         collate_fn=_as_it_is,
         persistent_workers=workers > 0,
-        worker_init_fn=_leave_signals_to_the_leader,
+        worker_init_fn=leave_signals_to_the_leader,
         generator=torch.Generator(),  # else each start of an epoch would draw from the one that checkpoints keep
     )
     return loader, sampler

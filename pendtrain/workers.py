@@ -1,0 +1,124 @@
+"""The processes of a DataLoader: which signals they hear, and what becomes of the others when one of them dies."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import Event
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from torch.utils.data import DataLoader
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+GRACE = 1.0  # seconds, for one whose connections are cut to be dead
+
+
+class WorkerDied(Exception):
+    """A process that loads was killed, by somebody or for want of memory."""
+
+
+class _Death(BaseException):
+    """News of one, which nothing in torch may take for an error that it has to look into."""
+
+
+def leave_signals_to_the_leader(_: int) -> None:
+    """A signal to the whole group must not take the loader away while the training process saves its state."""
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """One epoch of a loader; what goes wrong in its processes is raised here, and nowhere in the middle of a step.
+
+    Raises WorkerDied where one of them was killed, and then none of them is left, and otherwise what was raised there,
+    with its own message alone.
+    """
+    watch = _Watch(getattr(loader, "_iterator", None))  # of an epoch before
+    try:
+        watch.listen()
+        with _signals_held():
+            iterator = watch.wait_for(lambda: iter(loader))
+        watch.iterator = iterator
+        watch.listen()  # torch does too, from its first processes on
+        while True:
+            yield watch.wait_for(lambda: next(iterator))
+    except StopIteration:
+        return
+    except (_Death, Exception) as problem:
+        # A message cut short by the death of its sender comes as any error of a connection, before the news.
+        if watch.dead(within=GRACE):
+            watch.end()
+            reason = "killed, or out of memory; the same command goes on; try fewer --workers"
+            raise WorkerDied(f"a process that loads died: {reason}") from problem
+        if watch.workers and str(problem).startswith("Caught "):  # there, and handed over by torch with a traceback
+            raise type(problem)(str(problem).splitlines()[-1].partition(": ")[2]) from problem
+        raise
+    finally:
+        watch.stop()
+
+
+class _Watch:
+    """Hears of a death, and raises _Death while a batch is waited for and at no other time.
+
+    In place of torch, which raises in the midst of whatever runs, be it the end of a failed run, and asks on the way
+    for a lock that the dead one may have held. Where there are no such signals torch looks every five seconds.
+    """
+
+    def __init__(self, iterator: Any) -> None:
+        self.iterator, self.waiting = iterator, False
+        self.able = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
+        self.before: Any = signal.getsignal(signal.SIGCHLD) if self.able else None
+
+    @property
+    def workers(self) -> Sequence[BaseProcess]:
+        return getattr(self.iterator, "_workers", ())
+
+    def listen(self) -> None:
+        if self.able:
+            before = signal.signal(signal.SIGCHLD, self.hear)
+            self.before = self.before if before == self.hear else before
+
+    def stop(self) -> None:
+        if self.able:
+            signal.signal(signal.SIGCHLD, self.before or signal.SIG_DFL)
+
+    def hear(self, *_: object) -> None:
+        if self.waiting and self.dead():
+            self.waiting = False
+            raise _Death
+
+    def dead(self, within: float = 0.0) -> bool:
+        return bool(self.workers and wait([worker.sentinel for worker in self.workers], within))
+
+    def wait_for(self, call: Callable[[], Result]) -> Result:
+        try:
+            self.waiting = True
+            self.hear()
+            return call()
+        finally:
+            self.waiting = False
+
+    def end(self) -> None:
+        """End the others too, who do not hear the SIGTERM by which torch would, and what torch would wait for."""
+        for worker in self.workers:
+            worker.kill()
+            worker.join()
+        # Set by torch when it puts the loader away, for which it needs a lock that the dead one may have held.
+        self.iterator._workers_done_event = Event()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Signals wait, for this process and for workers it starts meanwhile: there torch would end them by SIGTERM."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

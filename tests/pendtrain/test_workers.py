@@ -1,0 +1,83 @@
+"""What goes wrong in a process that loads: said once, in the words of where it happened, and nobody is left."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pendtrain.workers import WorkerDied, batches, leave_signals_to_the_leader
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+class Troubled(Dataset[Tensor]):
+    """Rows 0 to 39; at row 20 what `trouble` says happens to the process that reads it."""
+
+    def __init__(self, trouble: str) -> None:
+        self.trouble = trouble
+
+    def __getitems__(self, rows: Sequence[int]) -> Tensor:
+        if 20 in rows:
+            if self.trouble == "raises":
+                raise ValueError("train-0003.tar cannot be read: it was changed")
+            if self.trouble == "dies with the lock of torch's own event":
+                frame = sys._getframe()
+                while "done_event" not in frame.f_locals:
+                    assert frame.f_back is not None
+                    frame = frame.f_back
+                frame.f_locals["done_event"]._cond.acquire()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.tensor(rows)
+
+
+def loader(trouble: str, workers: int) -> DataLoader[Tensor]:
+    return DataLoader(
+        Troubled(trouble),
+        batch_sampler=[list(range(first, first + 4)) for first in range(0, 40, 4)],
+        num_workers=workers,
+        collate_fn=lambda batch: batch,
+        persistent_workers=workers > 0,
+        worker_init_fn=leave_signals_to_the_leader,
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_a_process_raises_is_raised_in_its_own_words(workers: int) -> None:
+    loads = batches(loader("raises", workers))
+    assert [next(loads).tolist()[0] for _ in range(5)] == [0, 4, 8, 12, 16]
+    with pytest.raises(ValueError, match=r"^train-0003\.tar cannot be read: it was changed$"):
+        next(loads)
+
+
+@pytest.mark.parametrize("trouble", ["dies", "dies with the lock of torch's own event"])
+def test_one_that_dies_takes_the_others_along_and_nobody_waits(trouble: str) -> None:
+    before, handler = set(multiprocessing.active_children()), signal.getsignal(signal.SIGCHLD)
+    loads, began = loader(trouble, 2), time.monotonic()
+    with pytest.raises(WorkerDied, match="a process that loads died: killed, or out of memory"):
+        list(batches(loads))
+    assert set(multiprocessing.active_children()) <= before
+    loads._iterator._shutdown_workers()  # type: ignore[union-attr]
+    assert time.monotonic() - began < 30
+    assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN
+    assert handler in (signal.SIG_DFL, signal.getsignal(signal.SIGCHLD))
+
+
+def test_a_death_is_not_told_in_the_middle_of_a_step() -> None:
+    """Torch raises wherever Python is when the news of it comes; here it waits for the next batch."""
+    loads = batches(loader("dies", 2))
+    next(loads)
+    first = multiprocessing.active_children()[0]
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    first.join()
+    for _ in range(1000):
+        time.sleep(0.0001)
+    with pytest.raises(WorkerDied):
+        list(loads)
