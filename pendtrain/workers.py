@@ -37,31 +37,31 @@ def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
     Raises WorkerDied where one of them was killed, and then none of them is left, and otherwise what was raised there,
     with its own message alone.
     """
-    watch = _Watch(getattr(loader, "_iterator", None))  # of an epoch before
+    guard = _Guard(getattr(loader, "_iterator", None))  # of an epoch before
     try:
-        watch.listen()
+        guard.listen()
         with _signals_held():
-            iterator = watch.wait_for(lambda: iter(loader))
-        watch.iterator = iterator
-        watch.listen()  # torch does too, from its first processes on
+            iterator = guard.wait_for(lambda: iter(loader))
+        guard.iterator = iterator
+        guard.listen()  # torch does too, from its first processes on
         while True:
-            yield watch.wait_for(lambda: next(iterator))
+            yield guard.wait_for(lambda: next(iterator))
     except StopIteration:
         return
     except (_Death, Exception) as problem:
         # A message cut short by the death of its sender comes as any error of a connection, before the news.
-        if watch.dead(within=GRACE):
-            watch.end()
+        if guard.dead(within=GRACE):
+            guard.end()
             reason = "killed, or out of memory; the same command goes on; try fewer --workers"
             raise WorkerDied(f"a process that loads died: {reason}") from problem
-        if watch.workers and str(problem).startswith("Caught "):  # there, and handed over by torch with a traceback
+        if guard.workers and str(problem).startswith("Caught "):  # there, and handed over by torch with a traceback
             raise type(problem)(str(problem).splitlines()[-1].partition(": ")[2]) from problem
         raise
     finally:
-        watch.stop()
+        guard.stop()
 
 
-class _Watch:
+class _Guard:
     """Hears of a death, and raises _Death while a batch is waited for and at no other time.
 
     In place of torch, which raises in the midst of whatever runs, be it the end of a failed run, and asks on the way
