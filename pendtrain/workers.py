@@ -43,7 +43,7 @@ def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
         with _signals_held():
             iterator = guard.wait_for(lambda: iter(loader))
         guard.iterator = iterator
-        guard.listen()  # torch does too, from its first processes on
+        guard.listen()
         while True:
             yield guard.wait_for(lambda: next(iterator))
     except StopIteration:
@@ -71,20 +71,25 @@ class _Guard:
     def __init__(self, iterator: Any) -> None:
         self.iterator, self.waiting = iterator, False
         self.able = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
-        self.before: Any = signal.getsignal(signal.SIGCHLD) if self.able else None
+        self.before: Any = None
 
     @property
     def workers(self) -> Sequence[BaseProcess]:
         return getattr(self.iterator, "_workers", ())
 
     def listen(self) -> None:
-        if self.able:
+        """From the first processes on; torch's handler must not find this one and keep it, and with it the processes.
+
+        Torch ends them when nobody refers to their iterator any more.
+        """
+        if self.able and self.iterator is not None:
             before = signal.signal(signal.SIGCHLD, self.hear)
-            self.before = self.before if before == self.hear else before
+            if before != self.hear:
+                self.before = before or signal.SIG_DFL
 
     def stop(self) -> None:
-        if self.able:
-            signal.signal(signal.SIGCHLD, self.before or signal.SIG_DFL)
+        if self.before is not None:
+            signal.signal(signal.SIGCHLD, self.before)
 
     def hear(self, *_: object) -> None:
         if self.waiting and self.dead():

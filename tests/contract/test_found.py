@@ -105,7 +105,7 @@ def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
 
 def sentences(frames: dict[str, pd.DataFrame], population: Path) -> list[str]:
     """What README says in words around numbers, with the numbers that the tables have."""
-    kinds = (_ahead, _large, _wanted, _methods, _labels, _broken, _sure)
+    kinds = (_ahead, _large, _wanted, _outputs, _methods, _labels, _broken, _sure)
     return [*(said for kind in kinds for said in kind(frames)), *_range(frames["summary"], population)]
 
 
@@ -213,6 +213,43 @@ def _range(summary: pd.DataFrame, dataset: Path) -> tuple[str, str]:
         f"span {trained['mean']:.2f} ± {printed(trained['sd'], 2)} (`--recipe fast`, n = {trained['n']}), at the least "
         f"loss {best:.2f}; {law:.2f} is what",
     )
+
+
+def _outputs(frames: dict[str, pd.DataFrame]) -> list[str]:
+    """What two and three outputs hold beside the energy, with the same training and replicates."""
+    rows = frames["summary"].query("data_words == 'vanilla' and view == 'all' and split == 'test' and schedule == @CUT")
+    rows = rows.set_index(["method", "objective", "dim", "measure"]).sort_index()
+    counts: set[int] = set()
+
+    def of(measure: str, digits: int, method: str = "contrastive", dim: int = 2, objective: str = "") -> str:
+        row = rows.loc[[(method, objective, dim, measure)]].iloc[0]
+        counts.add(int(row["n"]))
+        return printed(row["mean"], digits)
+
+    def both(dim: int, objective: str = "") -> str:
+        return " / ".join(of(name, digits, dim=dim, objective=objective) for name, digits in SCORES.items())
+
+    def forest(method: str) -> str:
+        return of("forest_rmse", 4, method)
+
+    def in_two_and_three(measure: str, digits: int = 2, method: str = "contrastive") -> list[str]:
+        return [of(measure, digits, method, dim) for dim in (2, 3)]
+
+    line, across = in_two_and_three("line_share", 3), in_two_and_three("horizontal_gain")
+    height, told = in_two_and_three("vertical_gain"), in_two_and_three("vertical_gain", method="supervised")
+    assert len({forest(method) for method in ("contrastive", "supervised")}) == 1
+    circle = "similarity cosine"
+    said = [
+        f"follow a curve with {line[0]} and {line[1]} of their variance",
+        f"explain {height[0]} and {height[1]} of the vertical position that the energy leaves open, supervised ones "
+        f"{told[0]} and {told[1]}; three hold {across[1]} of the horizontal one too, two {across[0]}.",
+        f"Along the curve they order energies by {both(2)} and {both(3)}, one output by {both(1)}.",
+        f"by {both(2, circle)} on a circle, of which the least and the greatest energy leave "
+        f"{of('empty_arc', 3, objective=circle)} open between them",
+        f"A forest reads the energy with an error of {forest('contrastive')} from two outputs of either method",
+    ]
+    (n,) = counts
+    return [*said, f"(fast, 7 epochs, n = {n})"]
 
 
 def _methods(frames: dict[str, pd.DataFrame]) -> list[str]:

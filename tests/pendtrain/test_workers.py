@@ -81,3 +81,14 @@ def test_a_death_is_not_told_in_the_middle_of_a_step() -> None:
         time.sleep(0.0001)
     with pytest.raises(WorkerDied):
         list(loads)
+
+
+def test_processes_end_when_nobody_asks_for_more() -> None:
+    """Else the program would wait for them at its end, for ever: they ignore the SIGTERM that Python sends them."""
+    before = set(multiprocessing.active_children())
+    loads = loader("dies", 2)
+    epoch = batches(loads)
+    assert next(epoch).tolist() == [0, 1, 2, 3]
+    assert len(set(multiprocessing.active_children()) - before) == 2
+    del epoch, loads
+    assert set(multiprocessing.active_children()) <= before
