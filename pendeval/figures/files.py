@@ -29,6 +29,8 @@ def _lay_out(canvas: Canvas) -> None:
     """Lay out once, to nine digits: the solver's last ones differ from one time to the next, and so would the files."""
     canvas.draw_without_rendering()
     canvas.set_layout_engine("none")
+    for part in canvas.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(9))
     for axes in canvas.axes:
         place = axes.get_position(original=True)
         axes.set_position(tuple(round(part, 9) for part in place.bounds))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
@@ -1232,3 +1233,25 @@ def test_own_settings_of_matplotlib_neither_matter_nor_change(tmp_path: Path, on
         own = world.draw(tmp_path / "own")
         assert dict(matplotlib.rcParams) == before
     assert own.figures[0].svg.read_bytes() == plain.figures[0].svg.read_bytes()
+
+
+def test_the_last_digits_of_a_layout_change_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver's differ from one time to the next, and clips are named by the hash of where they are."""
+
+    def drawn() -> tuple[bytes, bytes, bytes]:
+        with matplotlib.rc_context(style.RC):
+            canvas = style.canvas_of(5.0, 4.0)
+            for part in canvas.subfigures(2, 1, height_ratios=[1.0, 2.0]):
+                part.subplots(1, 2)[0].imshow(np.eye(3))
+            return figures.rendered(canvas, pd.DataFrame({"x": [1.0]}))
+
+    def shaken(canvas: Canvas) -> None:
+        lay_out(canvas)
+        for part in canvas.subfigs:
+            part.bbox_relative.set_points(part.bbox_relative.get_points() * (1 + 1e-14))
+        for axes in canvas.axes:
+            axes.set_position(tuple(np.array(axes.get_position(original=True).bounds) * (1 + 1e-14)))
+
+    whole, lay_out = drawn(), Canvas.draw_without_rendering
+    monkeypatch.setattr(Canvas, "draw_without_rendering", shaken)
+    assert drawn() == whole
