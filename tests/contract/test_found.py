@@ -243,7 +243,8 @@ def _outputs(frames: dict[str, pd.DataFrame]) -> list[str]:
         f"follow a curve with {line[0]} and {line[1]} of their variance",
         f"explain {height[0]} and {height[1]} of the vertical position that the energy leaves open, supervised ones "
         f"{told[0]} and {told[1]}; three hold {across[1]} of the horizontal one too, two {across[0]}.",
-        f"Along the curve they order energies by {both(2)} and {both(3)}, one output by {both(1)}.",
+        f"Along the curve they order energies by {both(2)} and {both(3)}, one output, trained in "
+        f"bfloat16 and not float32, by {both(1)}.",
         f"by {both(2, circle)} on a circle, of which the least and the greatest energy leave "
         f"{of('empty_arc', 3, objective=circle)} open between them",
         f"A forest reads the energy with an error of {forest('contrastive')} from two outputs of either method",
