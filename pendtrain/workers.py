@@ -94,6 +94,7 @@ class _Guard:
     def hear(self, *_: object) -> None:
         if self.waiting and self.dead():
             self.waiting = False
+            self.end()  # first: one that is just handing over a batch would print that nobody takes it
             raise _Death
 
     def dead(self, within: float = 0.0) -> bool:

@@ -1,11 +1,15 @@
 """What goes wrong in a process that loads: said once, in the words of where it happened, and nobody is left."""
 
+import gc
 import multiprocessing
 import os
 import signal
+import socket
+import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from multiprocessing import connection
 
 import pytest
 import torch
@@ -14,7 +18,17 @@ from torch.utils.data import DataLoader, Dataset
 
 from pendtrain.workers import WorkerDied, batches, leave_signals_to_the_leader
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    # Where a connection breaks torch opens ten files, to see whether it may; the news of a death can come meanwhile.
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _put_away() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 class Troubled(Dataset[Tensor]):
@@ -81,6 +95,37 @@ def test_a_death_is_not_told_in_the_middle_of_a_step() -> None:
         time.sleep(0.0001)
     with pytest.raises(WorkerDied):
         list(loads)
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="asks a connection whose it is, as Linux can tell")
+def test_one_that_hands_over_a_batch_says_nothing_when_the_other_dies(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its connection is cut in the middle of a greeting, which a thread of it would print with a traceback."""
+    loads = batches(loader("raises", 2))
+    assert next(loads).tolist() == [0, 1, 2, 3]
+    both = {worker.pid for worker in multiprocessing.active_children()}
+    cut = []
+
+    def greet(sender: connection.Connection, key: bytes) -> None:
+        with socket.fromfd(sender.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as end:
+            giver, _, _ = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        (other,) = both - {giver}
+        assert other is not None
+        os.kill(other, signal.SIGKILL)
+        try:
+            for _ in range(1000):
+                time.sleep(0.001)
+        finally:
+            sender.close()  # as Python does with one that is just opened
+            cut.append(giver)
+            time.sleep(0.5)
+
+    monkeypatch.setattr(connection, "answer_challenge", greet)  # here, not in those that run already
+    with pytest.raises(WorkerDied):
+        list(loads)
+    assert len(cut) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_processes_end_when_nobody_asks_for_more() -> None:
