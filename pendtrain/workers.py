@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from multiprocessing import Event
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
@@ -34,8 +35,8 @@ def leave_signals_to_the_leader(_: int) -> None:
 def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
     """One epoch of a loader; what goes wrong in its processes is raised here, and nowhere in the middle of a step.
 
-    Raises WorkerDied where one of them was killed, and then none of them is left, and otherwise what was raised there,
-    with its own message alone.
+    Raises WorkerDied where one of them was killed, and otherwise what was raised there, with its own message alone;
+    none of them is left then.
     """
     guard = _Guard(getattr(loader, "_iterator", None))  # of an epoch before
     try:
@@ -44,17 +45,22 @@ def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
             iterator = guard.wait_for(lambda: iter(loader))
         guard.iterator = iterator
         guard.listen()
+        guard.let_be_ended()
         while True:
             yield guard.wait_for(lambda: next(iterator))
     except StopIteration:
         return
     except (_Death, Exception) as problem:
+        if not guard.workers:
+            raise
         # A message cut short by the death of its sender comes as any error of a connection, before the news.
-        if guard.dead(within=GRACE):
-            guard.end()
+        died = guard.dead(within=GRACE)
+        guard.end()
+        clear_frames(problem.__traceback__)  # in one of torch's it holds itself, and with it the loader
+        if died:
             reason = "killed, or out of memory; the same command goes on; try fewer --workers"
             raise WorkerDied(f"a process that loads died: {reason}") from problem
-        if guard.workers and str(problem).startswith("Caught "):  # there, and handed over by torch with a traceback
+        if str(problem).startswith("Caught "):  # there, and handed over by torch with a traceback
             raise type(problem)(str(problem).splitlines()[-1].partition(": ")[2]) from problem
         raise
     finally:
@@ -107,6 +113,12 @@ class _Guard:
             return call()
         finally:
             self.waiting = False
+
+    def let_be_ended(self) -> None:
+        """Where torch or Python ends them by SIGTERM, which they do not hear, and then waits for them without end."""
+        for worker in self.workers:
+            popen = worker._popen  # type: ignore[attr-defined]  # what Python itself asks at its exit
+            popen.terminate = popen.kill
 
     def end(self) -> None:
         """End the others too, who do not hear the SIGTERM by which torch would, and what torch would wait for."""

@@ -221,6 +221,22 @@ def test_a_loader_that_is_killed_is_named_and_nobody_waits_for_it(small: Path, t
     assert status(tmp_path) == "failed"
 
 
+@needs_proc
+def test_what_a_loader_cannot_read_is_said_and_nobody_is_waited_for(small: Path, tmp_path: Path) -> None:
+    directory, out = Path(shutil.copytree(small, tmp_path / "copy")), tmp_path / "runs"
+    words = [sys.executable, *map(str, SCENES["loader"][0]), "--shards", str(directory), "--out", str(out)]
+    quiet = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(words, start_new_session=True, **quiet)
+    wait_for(lambda: list(out.rglob("metrics.csv")), process)
+    for shard in directory.glob("train-*"):
+        shutil.copyfile(shard, tmp_path / "same")
+        (tmp_path / "same").replace(shard)
+    code, error = ended(process, 60)
+    assert (code, len(error.splitlines())) == (2, 1), error
+    assert "cannot be read: it was changed or replaced while in use" in error
+    assert status(out) == "failed"
+
+
 def test_processes_that_never_come_are_waited_for_with_a_limit(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Outcome]
 ) -> None:

@@ -6,10 +6,13 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from multiprocessing import connection
+from pathlib import Path
 
 import pytest
 import torch
@@ -63,11 +66,40 @@ def loader(trouble: str, workers: int) -> DataLoader[Tensor]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_a_process_raises_is_raised_in_its_own_words(workers: int) -> None:
-    loads = batches(loader("raises", workers))
+def test_what_a_process_raises_is_raised_in_its_own_words(workers: int, capfd: pytest.CaptureFixture[str]) -> None:
+    before = set(multiprocessing.active_children())
+    source = loader("raises", workers)
+    loads, kept = batches(source), weakref.ref(source)
     assert [next(loads).tolist()[0] for _ in range(5)] == [0, 4, 8, 12, 16]
     with pytest.raises(ValueError, match=r"^train-0003\.tar cannot be read: it was changed$"):
         next(loads)
+    assert set(multiprocessing.active_children()) <= before
+    del loads, source
+    assert kept() is None  # processes begun later would find it, and could not put it away
+    assert capfd.readouterr().err == ""
+
+
+AT_EXIT = """
+import os, sys
+from test_workers import batches, loader
+
+loads = batches(loader("raises", 2))
+assert next(loads).tolist() == [0, 1, 2, 3]
+print(*(worker.pid for worker in loads.gi_frame.f_locals["guard"].workers))
+kept = [loads]
+kept.append(kept)  # what refers to itself is not put away before Python waits for the processes
+"""
+
+
+def test_no_program_waits_for_them_at_its_end() -> None:
+    words = [sys.executable, "-c", AT_EXIT]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    workers = [int(word) for word in done.stdout.split()]
+    assert len(workers) == 2
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
 
 
 @pytest.mark.parametrize("trouble", ["dies", "dies with the lock of torch's own event"])
@@ -102,9 +134,10 @@ def test_one_that_hands_over_a_batch_says_nothing_when_the_other_dies(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Its connection is cut in the middle of a greeting, which a thread of it would print with a traceback."""
+    before = set(multiprocessing.active_children())
     loads = batches(loader("raises", 2))
     assert next(loads).tolist() == [0, 1, 2, 3]
-    both = {worker.pid for worker in multiprocessing.active_children()}
+    both = {worker.pid for worker in set(multiprocessing.active_children()) - before}
     cut = []
 
     def greet(sender: connection.Connection, key: bytes) -> None:
