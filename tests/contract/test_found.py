@@ -209,7 +209,7 @@ def _range(summary: pd.DataFrame, dataset: Path) -> tuple[str, str]:
     shown = [f"{row['mean']:.2f}" for row in (*spans, rows.loc["", CUT])]
     assert law == pytest.approx(trained["mean"], abs=0.1)
     return (
-        "at τ = .025, .4 and 1.6 {}, {} and {} (7 epochs, n = {}; {} at .1)".format(*shown[:3], n, shown[3]),
+        "at τ = .025, .4 and 1.6 {}, {} and {} (7 epochs, n = {}; {} at .1, in bfloat16)".format(*shown[:3], n, shown[3]),
         f"span {trained['mean']:.2f} ± {printed(trained['sd'], 2)} (`--recipe fast`, n = {trained['n']}), at the least "
         f"loss {best:.2f}; {law:.2f} is what",
     )
