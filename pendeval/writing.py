@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # what spreadsheets begin a formula with
 
@@ -30,7 +31,8 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
     Text that a spreadsheet would run as a formula begins with an apostrophe instead.
     """
-    text: str = frame.map(_harmless).to_csv(index=False, lineterminator="\n")
+    words = {str(name): column.map(_harmless) for name, column in frame.items() if not is_numeric_dtype(column)}
+    text: str = frame.assign(**words).to_csv(index=False, lineterminator="\n")
     return text.encode("utf-8", "replace")
 
 

@@ -9,14 +9,15 @@ import pandas as pd
 
 from pendeval.measures.registry import MEASURES
 from pendeval.recipes import PAPER_ENCODERS, PAPER_OWN
-from pendeval.tables.condition import CONDITION, SEEDS, grouped, numbers, ordered
-from pendeval.tables.units import units
+from pendeval.tables.condition import CONDITION, NAMES, SEEDS, grouped, numbers, ordered
+from pendeval.tables.units import averaged, seeds_of
 from pendeval.verdict import paired
 
 _OWN = ("condition", "method", "objective", "labelled", "label", "recipe")
 """What two sides do not share."""
 _SIDE = ("condition", "method", "objective", "label")
 _PAPER = tuple(PAPER_OWN)
+_TOLD = tuple(name for name, measure in MEASURES.items() if not measure.truth)
 
 COMPARISONS: dict[str, str] = {
     **{name: meaning for name, meaning in CONDITION.items() if name not in _OWN},
@@ -46,6 +47,7 @@ def compare(runs: pd.DataFrame) -> pd.DataFrame:
     settings before others; and the comparison of the paper's two stands first.
     """
     rows = []
+    runs = runs.assign(**{name: numbers(runs[name]) for name in _TOLD})
     for _, group in runs.groupby("counterpart", sort=False):
         known = group[group[list(SEEDS)].notna().all(axis=1)]  # an unknown seed pairs with none
         sides = sorted((side for _, side in known.groupby("condition", sort=False)), key=_place)
@@ -73,20 +75,24 @@ def _names(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, str]:
 
 def _compare(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """A row for every measure that both sides have on the same seeds."""
-    both = a.merge(b, on=list(SEEDS), suffixes=("_a", "_b"))
+    places = [side[[*SEEDS]].assign(place=range(len(side))) for side in (a, b)]
+    both = places[0].merge(places[1], on=list(SEEDS), suffixes=("_a", "_b"))
     if both.empty:
         return
-    ((shared, _),) = grouped(pd.concat([a, b]), "counterpart")
+    told = pd.concat([side[[*dict.fromkeys([*CONDITION, *NAMES])]] for side in (a, b)])
+    ((shared, _),) = grouped(told, "counterpart")
     shared |= _names(a, b)
-    shared["precision"] = " + ".join(sorted({*both["precision_a"].astype(str), *both["precision_b"].astype(str)}))
-    for name, measure in MEASURES.items():
-        if measure.truth:
-            continue
-        held = units(both, [f"{name}_a", f"{name}_b"])
+    a, b = a.iloc[both["place_a"]], b.iloc[both["place_b"]]
+    shared["precision"] = " + ".join(sorted({*a["precision"].astype(str), *b["precision"].astype(str)}))
+    sides = np.stack([side[[*_TOLD]].to_numpy(np.float64) for side in (a, b)], axis=2)
+    seeds = seeds_of(both)
+    for k, name in enumerate(_TOLD):
+        measure = MEASURES[name]
+        held = averaged(sides[:, k], seeds)
         found = paired(*held.values.T)
         if not found.n:
             continue
-        oracle = numbers(both[f"oracle_{name}_a"]) if measure.oracle else np.array([np.nan])
+        oracle = numbers(a[f"oracle_{name}"]) if measure.oracle else np.array([np.nan])
         row = {"measure": name, "n": found.n, "unit": held.unit}
         row |= {"shared_test": held.shared_test and not measure.exact}
         row |= {"mean_a": found.mean_a, "mean_b": found.mean_b, "oracle": float(np.mean(oracle))}

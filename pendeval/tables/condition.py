@@ -92,7 +92,9 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
         if name in frame:
             frame[name] = frame[name].astype("float64")
     for name in CONDITION:  # unknown texts are empty, not a number
-        if name in frame and (frame[name].dtype == object or pd.api.types.is_string_dtype(frame[name])):
+        if name not in frame or (frame[name].dtype == "str" and not frame[name].hasnans):
+            continue
+        if frame[name].dtype == object or pd.api.types.is_string_dtype(frame[name]):
             frame[name] = frame[name].astype(object).where(frame[name].notna(), "").astype("str")
     return frame
 

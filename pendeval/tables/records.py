@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy import special
 
 from pendeval.measures.registry import PRIMARY
 from pendeval.tables.condition import rows_of
@@ -145,7 +145,7 @@ def expressed(record: pd.Series) -> Match | str:
 
 def _theirs(record: pd.Series, measure: str, prefix: str) -> dict[str, Any]:
     n, mean, sd = int(record["runs"]), float(record[f"{prefix}_mean"]), float(record[f"{prefix}_sd"])
-    half = float(student.ppf(0.975, n - 1)) * sd / np.sqrt(n) if n > 1 else np.nan
+    half = float(special.stdtrit(n - 1, 0.975)) * sd / np.sqrt(n) if n > 1 else np.nan
     return {name: record[name] for name in ("family", "method", "dim", *_THEIRS)} | {
         "view": "visible" if record["visible_only"] else "all",
         "measure": measure,

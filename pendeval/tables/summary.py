@@ -11,7 +11,7 @@ from pendeval.measures.registry import MEASURES, SAMPLED_OF
 from pendeval.published import PUBLISHED
 from pendeval.recipes import PAPER_ENCODERS, encoder_words
 from pendeval.tables.condition import CONDITION, grouped, numbers, ordered
-from pendeval.tables.units import units
+from pendeval.tables.units import averaged, seeds_of
 from pendeval.verdict import t_interval
 
 SUMMARY: dict[str, str] = {
@@ -40,10 +40,11 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """The frame of summary.csv from rows of runs.csv that count once, the lab's own results left empty."""
     rows = []
     for cells, group in grouped(runs):
+        seeds = seeds_of(group)
         for name, measure in MEASURES.items():
-            if measure.truth or not np.isfinite(numbers(group[name])).any():
+            if measure.truth or not np.isfinite(values := numbers(group[name])).any():
                 continue
-            held = units(group, [name])
+            held = averaged(values[:, None], seeds)
             found = t_interval(held.values[:, 0])
             oracle = numbers(group[f"oracle_{name}"]) if measure.oracle else np.array([])
             oracle = oracle[np.isfinite(oracle)]

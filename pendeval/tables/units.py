@@ -32,15 +32,24 @@ class Units:
 
 def units(rows: pd.DataFrame, columns: list[str]) -> Units:
     """Average `columns` of the rows of one condition to units; rows without a value in every column are left out."""
-    values = np.stack([numbers(rows[name]) for name in columns], axis=1)
+    return averaged(np.stack([numbers(rows[name]) for name in columns], axis=1), seeds_of(rows))
+
+
+def seeds_of(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """(3, rows): seeds of the data embedded, the data trained on and the training, each counted off from 0.
+
+    They have 64 bits, which a float does not hold. An unknown one is −1.
+    """
+    return np.stack([pd.factorize(rows[name], sort=True)[0] for name in ("data_seed", "train_data_seed", "seed")])
+
+
+def averaged(values: NDArray[np.float64], seeds: NDArray[np.int64]) -> Units:
+    """Average `values` (rows, columns) of one condition, of `seeds_of` it; rows with a NaN are left out."""
     some = ~np.isnan(values).any(axis=1)
     values = values[some]
     if not len(values):
         return Units(values, FILE, 0, False)
-    # Seeds have 64 bits, which a float does not hold: they are counted off. An unknown one is −1.
-    data, trained, seed = (
-        pd.factorize(rows[name], sort=True)[0][some] for name in ("data_seed", "train_data_seed", "seed")
-    )
+    data, trained, seed = seeds[:, some]
     shared = len(values) > 1 and bool((data == data[0]).all()) and data[0] >= 0
     if (seed < 0).any():
         return Units(values, FILE, len(values), bool(shared))
