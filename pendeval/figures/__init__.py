@@ -31,6 +31,7 @@ from pendeval.figures import (
     main_result,
     noise,
     optima,
+    pendulums,
     regression,
     representations,
     scatter,
@@ -67,6 +68,7 @@ FIGURES: tuple[tuple[str, str, Draw], ...] = (
     ("optima", "Oracle, optimum of the loss, trained network", optima.draw),
     ("fractures", "How often representations fracture", fractures.draw),
     ("labelled", "Few labels", labelled.draw),
+    ("pendulums", "Few pendulums", pendulums.draw),
 )
 """(the paper's number, or a word where the paper has no such figure; title; how it is drawn)"""
 

@@ -27,7 +27,7 @@ from pendeval.sample import Sample
 from pendeval.settings import KNOBS
 
 EVERY = ("3", "4", "5", "6", "7", "8", "10", "12", "13", "14", "15", "17", "18", "scatter", "training")
-EVERY = (*EVERY, "learning", "optima", "fractures", "labelled")
+EVERY = (*EVERY, "learning", "optima", "fractures", "labelled", "pendulums")
 NAMES = {number: name_of(number) for number in EVERY}
 LEVELS = (0.001, 0.01, 0.05, 0.25)
 ALPHAS = (0.2, 0.4, 0.6, 0.8)
@@ -161,7 +161,7 @@ def settings(variant: str, level: float, train: tuple[str, float], method: str, 
         **{"recipe_protocol": "paper", "label": f"{method}-d{dim}", "own": True, "usual": True, "full": True},
         **{"encoder": "resnet18", "layer": "", "labelled": np.nan},
         **{"pendulums": 5120, "images_per_pendulum": 20, "train_pendulums": 5120, "train_images": 20},
-        **{"recipe": json.dumps({"batch": 512, "dim": dim, "method": method}), "precision": "float32"},
+        **{"recipe": json.dumps({"batch": 512, "dim": dim, "epochs": 100, "method": method}), "precision": "float32"},
     }
 
 
@@ -229,6 +229,13 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(tables.SUMMARY))
 
 
+def on(pendulums: int, epochs: int, rest: str = "") -> dict[str, Any]:
+    """The cells of a run on fewer pendulums, for more epochs than 100."""
+    schedule = ", ".join(part for part in (f"epochs {epochs}", rest) if part)
+    recipe = json.dumps({"epochs": epochs, "rest": rest})
+    return {"train_pendulums": pendulums, "full": False, "schedule": schedule, "recipe": recipe}
+
+
 def whole_world(images: int = 400, seeds: Sequence[int] = (0, 1, 2), levels: Sequence[float] = LEVELS) -> World:
     """Something for every figure."""
     world = World(images)
@@ -265,6 +272,7 @@ def whole_world(images: int = 400, seeds: Sequence[int] = (0, 1, 2), levels: Seq
                             "digest": f"{row['digest']}{data_seed}",
                         }
                         world.runs.append(again | {"embedding_digest": f"e{row['digest']}{data_seed}"})
+            world.add(**on(640, 800), global_spearman=0.993 - 0.01 * behind, oracle_global_spearman=0.99374, **common)
             for dim in (2, 3):
                 rmse = 0.0324 + behind / 10 + jitter / 3 + 0.0002 * dim
                 scores: dict[str, Any] = {"forest_rmse": rmse, "oracle_forest_rmse": 0.0322}
@@ -605,9 +613,53 @@ def test_no_samples_leaves_the_curves(tmp_path: Path) -> None:
     world = whole_world(20, seeds=(0,))
     world.samples.clear()
     drawn = world.draw(tmp_path, examples=None, curves=None)
-    assert names(drawn) == ["3", "5", "6", "7", "10", "14", "17", "scatter", "optima", "fractures", "labelled"]
+    assert names(drawn) == [
+        "3",
+        "5",
+        "6",
+        "7",
+        "10",
+        "14",
+        "17",
+        "scatter",
+        "optima",
+        "fractures",
+        "labelled",
+        "pendulums",
+    ]
     assert "no embeddings" in dict(drawn.missing)["4"]
     assert "no training curves" in dict(drawn.missing)["training"]
+
+
+def test_pendulums_are_compared_at_equally_many_pairs(
+    tmp_path: Path, plotted: list[dict[str, Any]], only: Callable[..., None]
+) -> None:
+    only("pendulums")
+    world = World(0)
+    pairs = 5120 * 100
+    for seed in (0, 1):
+        for method, score in (("contrastive", 0.99), ("supervised", 0.98)):
+            about: dict[str, Any] = {"method": method, "seed": seed, "oracle_global_spearman": 0.99374}
+            world.add(**about, global_spearman=score)
+            world.add(**about, **on(640, 800), global_spearman=score - 0.01)
+            world.add(**about, **on(160, 3200), global_spearman=score - 0.02)
+            world.add(**about, **on(320, 100), global_spearman=0.5)  # fewer pairs
+            world.add(**about, **on(320, 1600, "batch 64"), global_spearman=0.6)  # trained otherwise
+            world.add(**about, **on(320, 1600), objective="temperature 1.6", global_spearman=0.7)
+    (drawn,) = world.draw(tmp_path).figures
+    assert [(list(call["x"]), call["y"].round(5).tolist()) for call in plotted] == [
+        ([160, 640, 5120], [0.97, 0.98, 0.99]),
+        ([160, 640, 5120], [0.96, 0.97, 0.98]),
+    ]
+    held = pd.read_csv(drawn.csv)
+    assert (held["epochs"] * held["train_pendulums"] == pairs).all()
+    assert held["n"].tolist() == [2] * 6
+    assert f"every encoder saw {pairs:,} pairs of images" in drawn.caption
+    alone = World(0)
+    alone.add(global_spearman=0.99)
+    alone.add(**on(160, 100), global_spearman=0.9)
+    said = "no runs on several numbers of pendulums, equal in all else and in pairs of images seen"
+    assert alone.draw(tmp_path).missing == [("pendulums", said)]
 
 
 def test_undefined_scores_draw_nothing(tmp_path: Path, only: Callable[..., None]) -> None:
