@@ -4,13 +4,13 @@ Rows are grouped by `condition`, which `pendeval.conditions` makes from the sett
 names and labels beside it are for people. A cell of a setting that a file does not say is empty: unknown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pendeval.conditions import condition_of
+from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS, condition_of
 from pendeval.scores import Record
 
 _DATA = {
@@ -114,6 +114,14 @@ def grouped(frame: pd.DataFrame, by: str = "condition") -> list[tuple[dict[str, 
         joined = {name: " + ".join(sorted(set(group[name].astype(str)))) for name in NAMES}
         groups.append((cells | joined, group))
     return groups
+
+
+def amount(cells: Mapping[str, Any]) -> str:
+    """How much was trained on, where that is known and not as much as in the paper: "trained on 160 × 20 images"."""
+    pendulums, images = cells["train_pendulums"], cells["train_images"]
+    if pd.isna(pendulums) or pd.isna(images) or (pendulums, images) == (FULL_PENDULUMS, FULL_IMAGES):
+        return ""
+    return f"trained on {pendulums:.0f} × {images:.0f} images"
 
 
 def _dim(record: Record) -> int:

@@ -17,7 +17,7 @@ from pendeval.measures.registry import PRIMARY
 from pendeval.recipes import PAPER_ENCODERS
 from pendeval.settings import VARIANTS
 from pendeval.tables.comparisons import of_paper
-from pendeval.tables.condition import rows_of
+from pendeval.tables.condition import amount, rows_of
 from pendeval.tables.labelled import NO_LABELS
 from pendeval.verdict import holm
 
@@ -76,10 +76,10 @@ def _plain(row: Row) -> bool:
     return whole and row["own"] is not pd.NA and bool(row["own"])
 
 
-def _place(row: Row) -> tuple[int, float, int]:
-    """Data in the order of the paper, then the recipe that departs least from Fig. 16."""
+def _place(row: Row) -> tuple[int, float, int, int]:
+    """Data in the order of the paper, in full before fewer, then the recipe that departs least from Fig. 16."""
     variant = VARIANTS.index(row["variant"]) if row["variant"] in VARIANTS else len(VARIANTS)
-    return variant, float(row["level"]), len(row["schedule"])
+    return variant, float(row["level"]), len(amount(row)), len(row["schedule"])
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def _ahead(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         answer = f"{who[0].upper()}{who[1:]}: contrastive less supervised is {lines[0]} global and {lines[1]} local, "
         answer += f"n = {pair.row['n']}; means {_number(pair.row['mean_a'])} and {_number(pair.row['mean_b'])}"
         oracle = f", of {_number(pair.row['oracle'])} that the pictures allow" if pair.row["oracle"] > 0 else ""
-        yield pair.finding(AHEAD, _FIGURE.get(pair.row["variant"], ""), f"{answer}{oracle}.")
+        figure = "figure-pendulums" if amount(pair.row) else _FIGURE.get(pair.row["variant"], "")
+        yield pair.finding(AHEAD, figure, f"{answer}{oracle}.")
 
 
 def _who(pair: _Pair, score: str) -> str:
@@ -271,7 +272,7 @@ def _name(row: Row, side: str = "") -> str:
 
 
 def _about(row: Row) -> str:
-    return f"{row['data_words']}, {row['schedule'] or 'Fig. 16'}"
+    return ", ".join(filter(None, (row["data_words"], row["schedule"] or "Fig. 16", amount(row))))
 
 
 def _interval(row: Row, digits: int = 5) -> str:

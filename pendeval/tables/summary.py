@@ -10,7 +10,7 @@ from pendeval import reference
 from pendeval.measures.registry import MEASURES, SAMPLED_OF
 from pendeval.published import PUBLISHED
 from pendeval.recipes import PAPER_ENCODERS, encoder_words
-from pendeval.tables.condition import CONDITION, grouped, numbers, ordered
+from pendeval.tables.condition import CONDITION, amount, grouped, numbers, ordered
 from pendeval.tables.units import averaged, seeds_of
 from pendeval.verdict import t_interval
 
@@ -120,7 +120,7 @@ def _words(cells: Mapping[str, Any]) -> str:
 
 def _encoder(cells: Mapping[str, Any]) -> str:
     parts = [encoder_words(*(cells[name] for name in ("method", "label", "dim", "layer", "recipe")))]
-    parts += [cells["objective"], cells["schedule"]]
+    parts += [cells["objective"], cells["schedule"], amount(cells)]
     parts += ["original recipe"] if cells["recipe_protocol"] == "original" else []
     return ", ".join(str(part) for part in parts if part)
 

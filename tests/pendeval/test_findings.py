@@ -75,6 +75,14 @@ def test_who_is_ahead_and_by_how_much() -> None:
     assert row["p_holm"] <= 2 * row["p_value"] + 1e-15
 
 
+def test_fewer_pendulums_than_the_papers_are_named_and_come_after() -> None:
+    found = answers(asked(*pairs(CLEAR, train_pendulums=160), *pairs(OPEN)), AHEAD)
+    (whole, _), (few, row) = found.items()
+    assert few == f"{whole}, trained on 160 × 20 images"
+    assert row["answer"].startswith("Contrastive is ahead: ")
+    assert row["figure"] == "figure-pendulums"
+
+
 @pytest.mark.parametrize(
     ("differences", "said"),
     [(CLEAR, "Contrastive is ahead"), (LEVEL, "The two are level"), (OPEN, "It is open who is ahead")],
