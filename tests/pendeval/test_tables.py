@@ -530,7 +530,7 @@ def test_the_main_table_tells_conditions_apart(tmp_path: Path, write_run: Write)
     write_run(0, data_split="train", data_name="seen", **SMALL)
     write_run(0, variant="cropping", parameters={"alpha_c": 0.6}, blank=0.4, **SMALL)
     write_run(0, recipe={"protocol": "original"}, **SMALL)
-    write_run(0, train_pendulums=160, **SMALL)
+    write_run(1, train_pendulums=160, **SMALL)
     text = main_table(tables(tmp_path / "runs", tmp_path / "out")["summary"])
     assert len(set(text.splitlines())) == 9
     for words in (
