@@ -11,6 +11,8 @@ import pendgen
 from pendeval.claims import CLAIMS
 from pendeval.report import report
 from pendeval.settings import VARIANTS
+from pendeval.tables.comparisons import compare, of_paper
+from pendeval.tables.runs import once
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -84,6 +86,35 @@ def test_the_table_of_other_data(frames: dict[str, pd.DataFrame]) -> None:
     assert rows_of_table("| data | method | n |") == expected
 
 
+def fewer(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Comparisons of contrastive and supervised training at equally many pairs of images, all in float32."""
+    runs = frames["runs"].query("data_words == 'vanilla' and view == 'all' and dim == 1 and precision == 'float32'")
+    every = compare(once(runs[runs["schedule"].str.startswith("recipe fast, epochs ")])[0])
+    every = every[every.apply(of_paper, axis=1) & every["own"] & every["measure"].isin([*SCORES])]
+    epochs = every["schedule"].str.split().str[-1].astype(int)
+    return every[epochs * every["train_pendulums"] == 7 * 5120].set_index(["train_pendulums", "measure"]).sort_index()
+
+
+def rows_of_fewer(frames: dict[str, pd.DataFrame]) -> list[list[str]]:
+    """Pendulums, n, and of both scores the two means and their difference."""
+    held = fewer(frames)
+    found = []
+    for pendulums in held.index.unique("train_pendulums"):
+        cells = [str(pendulums), str(held.loc[(pendulums, "population_global"), "n"])]
+        for measure, digits in SCORES.items():
+            row = held.loc[(pendulums, measure)]
+            cells += [printed(row["mean_a"], digits), printed(row["mean_b"], digits), spread(row, "difference", digits)]
+        found.append(cells)
+    return found
+
+
+def test_the_table_of_fewer_pendulums(frames: dict[str, pd.DataFrame]) -> None:
+    assert rows_of_table("| pendulums | n |") == rows_of_fewer(frames)
+    answers = frames["findings"].query("figure == 'figure-pendulums'")["answer"]
+    assert len(answers) == 3
+    assert all(answer.startswith("It is open who is ahead: ") for answer in answers)
+
+
 def decided(claims: pd.DataFrame) -> list[list[str]]:
     """Claims that the kept scores settle, with the number that does."""
     found = []
@@ -105,7 +136,7 @@ def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
 
 def sentences(frames: dict[str, pd.DataFrame], population: Path) -> list[str]:
     """What README says in words around numbers, with the numbers that the tables have."""
-    kinds = (_ahead, _large, _wanted, _outputs, _methods, _labels, _broken, _sure)
+    kinds = (_ahead, _large, _wanted, _fewer, _outputs, _methods, _labels, _broken, _sure)
     return [*(said for kind in kinds for said in kind(frames)), *_range(frames["summary"], population)]
 
 
@@ -209,10 +240,22 @@ def _range(summary: pd.DataFrame, dataset: Path) -> tuple[str, str]:
     shown = [f"{row['mean']:.2f}" for row in (*spans, rows.loc["", CUT])]
     assert law == pytest.approx(trained["mean"], abs=0.1)
     return (
-        "at τ = .025, .4 and 1.6 {}, {} and {} (7 epochs, n = {}; {} at .1, in bfloat16)".format(*shown[:3], n, shown[3]),
+        "at τ = .025, .4 and 1.6 {}, {} and {} (7 epochs, n = {}; {} at .1, in bfloat16)".format(
+            *shown[:3], n, shown[3]
+        ),
         f"span {trained['mean']:.2f} ± {printed(trained['sd'], 2)} (`--recipe fast`, n = {trained['n']}), at the least "
         f"loss {best:.2f}; {law:.2f} is what",
     )
+
+
+def _fewer(frames: dict[str, pd.DataFrame]) -> list[str]:
+    held = fewer(frames).xs("population_global", level="measure")
+
+    def lost(pendulums: int) -> str:
+        rows = [held.loc[5120, side] - held.loc[pendulums, side] for side in ("mean_a", "mean_b")]
+        return " and ".join(printed(row, 5) for row in rows)
+
+    return [f"an eighth of the pendulums costs {lost(640)} of global Spearman, a thirty-second {lost(160)}"]
 
 
 def _outputs(frames: dict[str, pd.DataFrame]) -> list[str]:
