@@ -2,8 +2,9 @@
 
 The one folder that knows matplotlib. Source: Figs. 3 to 18 of the 2021 paper, under its numbers. Figs. 1, 2, 9 and 11
 are schematics and Fig. 16 is a table: they hold no results. Others have no number: how sampled scores scatter around
-exact ones, losses and scores while training, and what ways to learn beyond the paper's are worth. Each is drawn from
-whatever is there and says in its caption what that was, and whether its scores are exact or sampled.
+exact ones, losses and scores while training, how many pendulums that needs, and what ways to learn beyond the paper's
+are worth. Each is drawn from whatever is there and says in its caption what that was, and whether its scores are exact
+or sampled.
 
 A figure is a function of `Material` that returns a canvas, a caption and the numbers it drew as means, intervals or
 scores (`record`; not the points of clouds), which are written beside it as CSV. It computes nothing that is not in a
