@@ -102,7 +102,10 @@ def _readings(material: Material, variant: str) -> tuple[list[_Reading], list[st
 
 def _curves(axes: Axes, reading: _Reading, measure: str) -> None:
     rows, base = (part[part["asked"].eq(measure)] for part in (reading.rows, reading.base))
+    levels = sorted(set(rows["level"]))
     axes.set_xscale("log")
+    if len(levels) == 1:  # of which matplotlib would make limits that are one, and warn
+        axes.set_xlim(levels[0] / 2, levels[0] * 2)
     axes.grid(axis="y")
     for method, style in METHOD.items():
         mine = rows[rows["method"].eq(method)]
@@ -111,7 +114,6 @@ def _curves(axes: Axes, reading: _Reading, measure: str) -> None:
         for level in base.loc[base["method"].eq(method), "mean"]:
             axes.axhline(level, color=style["color"], linestyle=style["linestyle"], linewidth=0.8, alpha=0.6)
     oracle_curve(axes, rows, "level")
-    levels = sorted(set(rows["level"]))
     axes.set_xticks(_apart(levels), [f"{level:g}" for level in _apart(levels)])
     axes.set_xticks(levels, [""] * len(levels), minor=True)
     axes.locator_params(axis="y", nbins=6)

@@ -674,6 +674,15 @@ def test_undefined_scores_draw_nothing(tmp_path: Path, only: Callable[..., None]
     assert (drawn.figures, drawn.faults) == ([], [])
 
 
+def test_one_level_of_noise_is_drawn_without_a_warning(tmp_path: Path, only: Callable[..., None]) -> None:
+    """On an axis that is logarithmic, and has one place."""
+    only("5")
+    world = whole_world(20, seeds=(0, 1), levels=(0.1,))
+    world.samples.clear()
+    drawn = world.draw(tmp_path)
+    assert (names(drawn), drawn.faults) == (["5"], [])
+
+
 def test_noise_curves_hold_the_summary(
     tmp_path: Path, plotted: list[dict[str, Any]], lines: list[dict[str, Any]], only: Callable[..., None]
 ) -> None:
