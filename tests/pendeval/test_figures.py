@@ -572,6 +572,21 @@ def test_of_recipes_as_well_filled_the_first_by_name_is_shown() -> None:
     assert choose.narrow(fuller.assign(**same))[1]["schedule"] == "fast, 7"
 
 
+def test_a_schedule_of_both_methods_goes_before_the_papers_of_one(tmp_path: Path, only: Callable[..., None]) -> None:
+    only("3")
+    world = World(0)
+    scores = {"global_spearman": 0.99, "local_spearman": 0.8}
+    world.add(**scores)
+    for method in ("contrastive", "supervised"):
+        world.add(method=method, schedule="recipe fast", full=False, **scores)
+    (drawn,) = world.draw(tmp_path).figures
+    assert set(pd.read_csv(drawn.csv)["method"]) == {"contrastive", "supervised"}
+    assert "Not the paper's full setting: recipe fast" in drawn.caption
+    world.add(method="supervised", **scores)
+    (drawn,) = world.draw(tmp_path).figures
+    assert "Not the paper's full setting" not in drawn.caption
+
+
 def test_nothing_gives_reasons(tmp_path: Path) -> None:
     drawn = World(0).draw(tmp_path)
     assert (drawn.figures, drawn.faults) == ([], [])
