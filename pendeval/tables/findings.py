@@ -136,7 +136,8 @@ def _ahead(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         answer = f"{who[0].upper()}{who[1:]}: contrastive less supervised is {lines[0]} global and {lines[1]} local, "
         answer += f"n = {pair.row['n']}; means {_number(pair.row['mean_a'])} and {_number(pair.row['mean_b'])}"
         oracle = f", of {_number(pair.row['oracle'])} that the pictures allow" if pair.row["oracle"] > 0 else ""
-        figure = "figure-pendulums" if amount(pair.row) else _FIGURE.get(pair.row["variant"], "")
+        fewer = amount(pair.row) and pair.row["variant"] == "vanilla"  # of which that figure is
+        figure = "figure-pendulums" if fewer else _FIGURE.get(pair.row["variant"], "")
         yield pair.finding(AHEAD, figure, f"{answer}{oracle}.")
 
 
