@@ -50,14 +50,12 @@ class DiskImages:
         pictures = np.empty((*views.shape, *self.shape[2:]), np.uint8)
         shard = np.searchsorted(self.first, pendulum, side="right") - 1
         for number in np.unique(shard):
-            path = self.paths[number]
-            read = _read_pictures if path.suffix == ".tar" else _inflate_chunk
+            path, rows = self.paths[number], np.flatnonzero(shard == number)
+            read = _read_pictures if path.suffix == ".tar" else _inflate_chunks
             with naming(path), open(path, "rb", buffering=0) as file:
                 if _stamp(os.fstat(file.fileno())) != self.stamps[number]:
                     raise ValueError("it was changed or replaced while in use")
-                for row in np.flatnonzero(shard == number):
-                    start, size = self.places[pendulum[row]].tolist()
-                    read(file, start, size, self.shape[1], views[:, row], pictures[:, row])
+                read(file, self.places[pendulum[rows]], self.shape[1], views[:, rows], rows, pictures)
         return pictures.reshape(*image.shape, *self.shape[2:])
 
 
@@ -90,12 +88,12 @@ def image_parts(dataset: Dataset, split: str, most: int = 2**22) -> Iterator[NDA
 
 
 def _tar_parts(path: Path, records: int, shape: tuple[int, ...], step: int) -> Iterator[NDArray[np.uint8]]:
-    places, views = pictures_in_tar(path, records, shape), np.arange(shape[0])
+    places = pictures_in_tar(path, records, shape)
     with open(path, "rb", buffering=0) as file:
         for first in range(0, len(places), step):
             part = np.empty((len(places[first : first + step]), *shape), np.uint8)
-            for (start, size), pictures in zip(places[first : first + step], part, strict=True):
-                _read_pictures(file, start, size, shape[0], views, pictures)
+            for (start, _), pictures in zip(places[first : first + step], part, strict=True):
+                _fill(file, start, pictures.data.cast("B"))
             yield part
 
 
@@ -121,20 +119,43 @@ def _chunks_in_hdf5(path: Path, records: int, shape: tuple[int, ...]) -> list[tu
 
 
 def _read_pictures(
-    file: FileIO, start: int, _size: int, _images: int, views: NDArray[np.int64], out: NDArray[np.uint8]
+    file: FileIO,
+    places: NDArray[np.int64],
+    _images: int,
+    views: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    out: NDArray[np.uint8],
 ) -> None:
-    """Read some pictures of a pendulum, `views` (V,), into `out` (V, S, S, 3)."""
-    for view, picture in zip(views, out, strict=True):
-        file.seek(start + view * picture.nbytes)
-        if file.readinto(picture) != picture.nbytes:
-            raise EOFError(f"it ends before byte {start + (view + 1) * picture.nbytes}")
+    """Read some pictures, `views` (V, n), of pendulums at `places` (n, 2) into `rows` (n,) of `out` (V, B, S, S, 3)."""
+    size = math.prod(out.shape[2:])
+    held = out.data.cast("B")
+    starts, targets = places[:, 0] + views * size, (rows + np.arange(len(out))[:, None] * out.shape[1]) * size
+    for start, target in zip(starts.ravel().tolist(), targets.ravel().tolist(), strict=True):
+        _fill(file, start, held[target : target + size])
 
 
-def _inflate_chunk(
-    file: FileIO, start: int, size: int, images: int, views: NDArray[np.int64], out: NDArray[np.uint8]
-) -> None:
-    """Inflate a pendulum of so many images and put some of them, `views` (V,), into `out` (V, S, S, 3)."""
+def _fill(file: FileIO, start: int, out: memoryview) -> None:
     file.seek(start)
-    most = images * math.prod(out.shape[1:])  # whatever it would inflate to
-    pictures = np.frombuffer(zlib.decompressobj().decompress(file.read(size), most), np.uint8)
-    out[...] = pictures.reshape(images, *out.shape[1:])[views]
+    if file.readinto(out) != len(out):
+        raise EOFError(f"it ends before byte {start + len(out)}")
+
+
+def _inflate_chunks(
+    file: FileIO,
+    places: NDArray[np.int64],
+    images: int,
+    views: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None:
+    """Inflate pendulums of so many images each; otherwise as `_read_pictures`."""
+    size = math.prod(out.shape[2:])
+    held = out.data.cast("B")
+    targets = (rows[:, None] + np.arange(len(out)) * out.shape[1]) * size
+    for (start, packed), seen, row in zip(places.tolist(), (views.T * size).tolist(), targets.tolist(), strict=True):
+        file.seek(start)
+        pictures = zlib.decompressobj().decompress(file.read(packed), images * size)  # whatever it would inflate to
+        if len(pictures) != images * size:
+            raise EOFError(f"the chunk at byte {start} holds {len(pictures)} bytes, expected {images * size}")
+        for view, target in zip(seen, row, strict=True):
+            held[target : target + size] = pictures[view : view + size]

@@ -227,6 +227,18 @@ def test_chunks_of_another_kind_are_read_whole_alone(small: Path, tmp_path: Path
     )
 
 
+def test_a_chunk_that_inflates_to_less_is_refused(small: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(small, tmp_path / "copied")
+    shard = sorted(copied.glob("train-*.h5"))[0]
+    with h5py.File(shard, "r+") as file:
+        file["image"].id.write_direct_chunk((0, 0, 0, 0, 0), zlib.compress(bytes(10)))
+    images = images_of(open_dataset(copied), "train", cache=0)
+    with pytest.raises(
+        ValueError, match=rf"{shard.name} cannot be read: the chunk at byte \d+ holds 10 bytes, expected"
+    ):
+        images[np.arange(8), np.zeros((2, 8), np.int64)]
+
+
 @pytest.mark.parametrize("name", ["pipe:touch sprung.tar", "http:nowhere.tar"])
 def test_a_name_is_that_of_a_file_and_no_command(
     tar: Path, tmp_path: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, name: str
