@@ -92,6 +92,40 @@ def test_the_table_of_time_to_quality_is_what_was_measured() -> None:
         assert f"| {name} | {' | '.join(f'{each} s' for each in seconds)} | {images[-1]} |" in README
 
 
+SPEED = {
+    "a training step ÷ plain PyTorch's, 32 px, 512 pairs": "train step ÷ plain loop, 512 pairs, 32 px",
+    "a training step ÷ plain PyTorch's, 32 px, 128 pairs": "train step ÷ plain loop, 128 pairs, 32 px",
+    "a training step ÷ plain PyTorch's, 100 px, 64 pairs": "train step ÷ plain loop, 64 pairs, 100 px",
+    "a training step ÷ that of lightly's SimCLR pieces": "train step ÷ lightly's SimCLR pieces, 512 pairs, 32 px",
+    "its useful multiply-adds ÷ a matrix product's, 32 px, 512 pairs": (
+        "train step ÷ matrix product of 4096, 512 pairs, 32 px, float32"
+    ),
+    "the same, 32 px, 128 pairs": "train step ÷ matrix product of 4096, 128 pairs, 32 px, float32",
+    "the same, 100 px, 64 pairs": "train step ÷ matrix product of 4096, 64 pairs, 100 px, float32",
+    "training in `fit` ÷ its bare steps": "fit, training ÷ bare steps, 5120 pendulums, 4 epochs",
+    "training from HDF5 on disk ÷ from memory": "fit, training from HDF5 on disk (--cache 0) ÷ from memory",
+    "a sweep's two runs side by side ÷ one after the other": "sweep of 2 runs, --jobs 2 ÷ --jobs 1",
+    "loading by torch's TensorDataset ÷ from memory": "loading from TensorDataset ÷ from memory",
+    "loading from tar on disk ÷ from memory": "loading from tar, 0 workers ÷ from memory",
+    "loading from HDF5 on disk ÷ from memory": "loading from HDF5, 0 workers ÷ from memory",
+    "loading WebDataset's usual PNG records ÷ from memory": "loading from WebDataset PNG, 0 workers ÷ from memory",
+    "embedding vanilla's test split ÷ a plain forward pass": "embed vanilla, 102,400 images ÷ plain forward pass",
+    "embedding pictures that all differ ÷ the same": "embed graphical-noise-0.25, 10,240 images ÷ plain forward pass",
+}
+
+
+def test_the_table_of_speed_is_what_was_measured() -> None:
+    held = pd.read_csv(ROOT / "data/results/speed.csv").set_index("what")
+    for label, what in SPEED.items():
+        row = held.loc[what]
+        unit = "images/s" if row["unit"] == "images/s" else "· 10⁹/s"
+        ours, other = (f"{row[side]:,.0f} {unit}" for side in ("ours", "other"))
+        whole = row["ratio"] >= 10
+        ratios = [f"{row[name]:.0f}" if whole else printed(row[name], 2) for name in ("ratio", "least", "most")]
+        line = f"| {label} | {ours} | {other} | {ratios[0]}, {ratios[1]} to {ratios[2]} |"
+        assert line in README, line
+
+
 def test_what_reports_show_of_the_lab_is_what_the_kept_scores_say(tmp_path: Path) -> None:
     """`uv run poe reference` makes it anew."""
     expected = made_reference(tmp_path)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from speed.timing import Line, Plan, command
 
 TIMES = (1, 4, 16)
-COMMANDS = ("build", "fit, one epoch", "embed", "report")
+COMMANDS = ("build", "fit from disk, one epoch", "embed", "report")
 Cost = tuple[float, float]
 """Seconds and MB."""
 
@@ -39,7 +39,7 @@ def costs(pendulums: int, plan: Plan) -> list[Cost]:
 
     try:
         found = [cost("pendgen", "build", "--pendulums", pendulums, "--out", data, "--quiet")]
-        found.append(cost("pendtrain", "fit", *where, "--epochs", 1, "--batch", batch, "--quiet"))
+        found.append(cost("pendtrain", "fit", *where, "--epochs", 1, "--batch", batch, "--cache", 0, "--quiet"))
         (run,) = (path.parent for path in runs.rglob("run.json"))
         found.append(cost("pendtrain", "embed", run, "--force", "--device", plan.device.type))
         found.append(cost("pendeval", "report", runs, "--out", folder / "report", "--quiet"))
