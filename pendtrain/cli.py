@@ -69,6 +69,7 @@ def fit(shards: Path | None, out: Path, base: str, print_recipe: bool, **options
         return 0
     if shards is None:
         raise ValueError("--shards is not given, expected a dataset directory; `pendgen build` makes one")
+    from pendtrain.distributed import speaks
     from pendtrain.fit import fit as run
     from pendtrain.state import Settings, Stopped, TrainingFailed
 
@@ -80,7 +81,8 @@ def fit(shards: Path | None, out: Path, base: str, print_recipe: bool, **options
     except Stopped as problem:
         click.echo(f"pendtrain: {problem}", err=True)
         return 128 + problem.number
-    click.echo(f"{'trained' if trained else 'already complete:'} {place}")
+    if speaks():
+        click.echo(f"{'trained' if trained else 'already complete:'} {place}")
     return 0 if _learning(place) == "ok" else 1
 
 

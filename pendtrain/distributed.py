@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
+from torch.autograd.function import once_differentiable
 from torch.distributed.rendezvous import rendezvous
 
 PATIENCE = 120.0
@@ -43,7 +43,7 @@ class World:
 
     def gather(self, rows: Tensor) -> Tensor:
         """Rows of all processes in the order of their ranks, with gradient: (B/size, …) → (B, …)."""
-        return rows if self.size == 1 else torch.cat(all_gather(rows))  # type: ignore[no-untyped-call]
+        return rows if self.size == 1 else _Gather.apply(rows, self)
 
     def wrap(self, encoder: nn.Module, device: torch.device) -> nn.Module:
         """The encoder as training calls it: as it is, or synchronised over processes.
@@ -56,8 +56,7 @@ class World:
         if device.type == "cuda":
             encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)  # type: ignore[no-untyped-call]
         devices = [device.index] if device.type == "cuda" else None
-        # Buffers are left alone between the two forward passes of a step; the leading process's are saved.
-        return nn.parallel.DistributedDataParallel(encoder, device_ids=devices, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(encoder, device_ids=devices)
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process, so that all stop at the same step."""
@@ -71,6 +70,29 @@ class World:
         """Until every process is here."""
         if self.size > 1:
             dist.barrier()
+
+
+class _Gather(torch.autograd.Function):
+    """All processes' rows, each of which has a gradient from every process."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, here: World) -> Tensor:
+        ctx.here = here
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(here.size)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        total = slope.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(ctx.here.size)[ctx.here.rank], None
+
+
+def speaks() -> bool:
+    """Whether this process is alone or the first of those that `torchrun` started: one of them reports."""
+    return _number("WORLD_SIZE", 1) == 1 or _number("RANK", 0) == 0
 
 
 def _met() -> tuple[Any, int, int]:

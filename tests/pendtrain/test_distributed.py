@@ -77,8 +77,12 @@ def test_a_whole_run_over_two_processes(small: Path, tmp_path: Path) -> None:
     done = torchrun(*options, "--batch", 20)
     assert done.returncode == 0, done.stderr
     (run,) = tmp_path.rglob("run.json")
+    assert done.stdout == f"trained {run.parent}\n"  # said once
+    assert "Warning" not in done.stderr
     assert '"world": 2' in run.read_text()
     assert '"status": "complete"' in run.read_text()
+    again = torchrun(*options, "--batch", 20)
+    assert (again.returncode, again.stdout) == (0, f"already complete: {run.parent}\n"), again.stderr
 
 
 def test_a_batch_that_processes_cannot_divide(small: Path) -> None:
