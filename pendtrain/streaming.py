@@ -46,16 +46,19 @@ class DiskImages:
     def __getitem__(self, where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.uint8]:
         """Pictures (V, B, S, S, 3) of pendulums (B,) and their images (V, B), as NumPy indexes; V may be missing."""
         pendulum, image = where
-        views = image.reshape(-1, len(pendulum))
+        views, size = image.reshape(-1, len(pendulum)), math.prod(self.shape[2:])
         pictures = np.empty((*views.shape, *self.shape[2:]), np.uint8)
+        held, targets = pictures.data.cast("B"), np.arange(views.size).reshape(views.shape) * size
         shard = np.searchsorted(self.first, pendulum, side="right") - 1
         for number in np.unique(shard):
             path, rows = self.paths[number], np.flatnonzero(shard == number)
-            read = _read_pictures if path.suffix == ".tar" else _inflate_chunks
+            read = _read_pictures if path.suffix == ".tar" else _inflate_chunk
+            wanted = (self.places[pendulum[rows]], views.T[rows] * size, targets.T[rows])
             with naming(path), open(path, "rb", buffering=0) as file:
                 if _stamp(os.fstat(file.fileno())) != self.stamps[number]:
                     raise ValueError("it was changed or replaced while in use")
-                read(file, self.places[pendulum[rows]], self.shape[1], views[:, rows], rows, pictures)
+                for place, starts, into in zip(*(each.tolist() for each in wanted), strict=True):
+                    read(file, place, self.shape[1] * size, starts, [held[to : to + size] for to in into])
         return pictures.reshape(*image.shape, *self.shape[2:])
 
 
@@ -118,20 +121,10 @@ def _chunks_in_hdf5(path: Path, records: int, shape: tuple[int, ...]) -> list[tu
         return [(chunk.byte_offset, chunk.size) for chunk in where]
 
 
-def _read_pictures(
-    file: FileIO,
-    places: NDArray[np.int64],
-    _images: int,
-    views: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    out: NDArray[np.uint8],
-) -> None:
-    """Read some pictures, `views` (V, n), of pendulums at `places` (n, 2) into `rows` (n,) of `out` (V, B, S, S, 3)."""
-    size = math.prod(out.shape[2:])
-    held = out.data.cast("B")
-    starts, targets = places[:, 0] + views * size, (rows + np.arange(len(out))[:, None] * out.shape[1]) * size
-    for start, target in zip(starts.ravel().tolist(), targets.ravel().tolist(), strict=True):
-        _fill(file, start, held[target : target + size])
+def _read_pictures(file: FileIO, place: list[int], _whole: int, starts: list[int], into: list[memoryview]) -> None:
+    """Read some pictures of a pendulum, which begin at `starts` of its bytes."""
+    for start, out in zip(starts, into, strict=True):
+        _fill(file, place[0] + start, out)
 
 
 def _fill(file: FileIO, start: int, out: memoryview) -> None:
@@ -140,22 +133,11 @@ def _fill(file: FileIO, start: int, out: memoryview) -> None:
         raise EOFError(f"it ends before byte {start + len(out)}")
 
 
-def _inflate_chunks(
-    file: FileIO,
-    places: NDArray[np.int64],
-    images: int,
-    views: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    out: NDArray[np.uint8],
-) -> None:
-    """Inflate pendulums of so many images each; otherwise as `_read_pictures`."""
-    size = math.prod(out.shape[2:])
-    held = out.data.cast("B")
-    targets = (rows[:, None] + np.arange(len(out)) * out.shape[1]) * size
-    for (start, packed), seen, row in zip(places.tolist(), (views.T * size).tolist(), targets.tolist(), strict=True):
-        file.seek(start)
-        pictures = zlib.decompressobj().decompress(file.read(packed), images * size)  # whatever it would inflate to
-        if len(pictures) != images * size:
-            raise EOFError(f"the chunk at byte {start} holds {len(pictures)} bytes, expected {images * size}")
-        for view, target in zip(seen, row, strict=True):
-            held[target : target + size] = pictures[view : view + size]
+def _inflate_chunk(file: FileIO, place: list[int], whole: int, starts: list[int], into: list[memoryview]) -> None:
+    """Inflate a pendulum of `whole` bytes and take some pictures of it, which begin at `starts`."""
+    file.seek(place[0])
+    pictures = zlib.decompressobj().decompress(file.read(place[1]), whole)  # whatever it would inflate to
+    if len(pictures) != whole:
+        raise EOFError(f"the chunk at byte {place[0]} holds {len(pictures)} bytes, expected {whole}")
+    for start, out in zip(starts, into, strict=True):
+        out[:] = pictures[start : start + len(out)]
