@@ -96,16 +96,16 @@ def main(
         for name, value in facts.items():
             click.echo(f"{name:<10} {value}")
         click.echo(f"\n{'':<{WIDTH}} {'ours':>12} {'other':>12} {'ratio':>8} [least to most] unit")
+        columns = ["section", "what", "ours", "other", "ratio", "least", "most", "unit", "rounds", *facts]
         rows = []
         for section in sections or SECTIONS:
             for line in SECTIONS[section](plan):
                 click.echo(str(line))
                 sys.stdout.flush()
                 rows.append({"section": section, **line.row, **facts})
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        columns = ["section", "what", "ours", "other", "ratio", "least", "most", "unit", "rounds", *facts]
-        pd.DataFrame(rows, columns=columns).to_csv(out, index=False, float_format="%.6g", lineterminator="\n")
+            if out:  # after each section: who ends it early keeps what was measured
+                out.parent.mkdir(parents=True, exist_ok=True)
+                pd.DataFrame(rows, columns=columns).to_csv(out, index=False, float_format="%.6g", lineterminator="\n")
 
 
 if __name__ == "__main__":
