@@ -26,7 +26,7 @@ SHORT = "batch 128, epochs 10, learning rate 0.002, optimiser adamw, warmup epoc
 FREE = "clip norm 1e+06, encoder table, epochs 200, learning rate 0.5, optimiser adamw, weight decay 0"
 NOISE, GAPS, CROPPING = "numerical-noise, ε_n 0.1", "gaps, α_g 0.4", "cropping, α_c 0.75"
 STRONG, STRONGEST = "numerical-noise, ε_n 0.2", "numerical-noise, ε_n 0.25"
-GRAPHICAL = "graphical-noise, ε_g 0.25"
+GRAPHICAL, WIDEST = "graphical-noise, ε_g 0.25", "gaps, α_g 0.8"
 AHEAD, OPEN = "Supervised is ahead", "It is open who is ahead"
 AHEAD_GLOBALLY = "In global Spearman contrastive is ahead, in local it is open who is ahead"
 NO_RESULTS = (  # of the law, of the paper and of rules: tested where they are computed
@@ -165,7 +165,7 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
         f"{short[1]}, {short[2]}."
     ]
     verdicts = (
-        *((words, OPEN) for words in (NOISE, STRONG, STRONGEST, GRAPHICAL, "large")),
+        *((words, OPEN) for words in (NOISE, STRONG, STRONGEST, GRAPHICAL, WIDEST, "large")),
         *((GAPS, AHEAD_GLOBALLY), (CROPPING, AHEAD)),
     )
     for words, verdict in verdicts:
