@@ -13,7 +13,7 @@ from safetensors.torch import load as deserialised
 from pendtrain import embedding_file, runs
 from pendtrain.device import choose_device
 from pendtrain.encoders import Encoder, ResNet18, create
-from pendtrain.encoders.resnet18 import shared
+from pendtrain.encoders.convolutions import shared
 from pendtrain.nearest import nearest_path
 from pendtrain.parts import Distinct, Images, in_batches, picked
 from pendtrain.population import bob_boxes, check_dataset, read_population, why_none

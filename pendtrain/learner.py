@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pendtrain.encoders import Encoder, create
-from pendtrain.encoders.resnet18 import shared
+from pendtrain.encoders.convolutions import shared
 from pendtrain.objectives import Labels, Objective, Rows, find
 from pendtrain.recipe import Recipe
 
