@@ -180,7 +180,8 @@ def _score(
     found: list[Record] = []
     with _workers(min(jobs, len(sources))) as pool:
         while sources:
-            futures = {pool.submit(scored, source, root, cache): (source, root) for source, root in sources}
+            with _interrupts_held():
+                futures = {pool.submit(scored, source, root, cache): (source, root) for source, root in sources}
             sources = []
             for future in track(as_completed(futures), len(futures), "scoring", quiet):
                 source, root = futures[future]
@@ -261,6 +262,19 @@ def _workers(jobs: int) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits; processes that are started meanwhile never hear it, not even before they come to `worker`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def worker() -> None:

@@ -4,7 +4,7 @@ Which class a layer has changes neither its function nor its parameters, so `fas
 these where they stand. Each takes over where it was measured to pay, and leaves the rest to `nn.Conv2d`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -16,7 +16,19 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 
-class Conv3x3(nn.Conv2d):
+class _Shared(nn.Conv2d):
+    matrices: dict[int, Tensor] | None = None
+    """Within `shared`, what was made of the kernel; 3×3 ones have one for each side of a map."""
+
+    def matrix(self, key: int, make: Callable[[], Tensor]) -> Tensor:
+        """What `make` makes of the kernel, within `shared` once for each key."""
+        held = {} if self.matrices is None else self.matrices
+        if key not in held:
+            held[key] = make()
+        return held[key]
+
+
+class Conv3x3(_Shared):
     """A 3×3 convolution, padding 1, stride 1 or 2.
 
     At 32 pixels ResNet-18 ends in 2×2 and 1×1 maps, where it mostly multiplies zeros: there it is one dense product
@@ -24,36 +36,35 @@ class Conv3x3(nn.Conv2d):
     over the windows; oneDNN takes half as long again for it, in float32 it does not.
     """
 
-    matrices: dict[int, Tensor] | None = None
-    """Within `shared`, the matrix of the kernel for each side of a map."""
-
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name nn.Conv2d gives it
         """(N, C, H, W) → (N, C', H', W'), channels_last in and out where the map is small."""
-        side = input.shape[-1]
+        side, precision = input.shape[-1], _precision(input)
         if side <= 2 and input.shape[-2] == side:
-            return self._small(input, side)
-        precision = _precision(input)
+            return self._small(input, side, precision)
         bfloat16 = precision is torch.bfloat16 and input.device.type == "cpu"
         if bfloat16 and self.stride == (2, 2) and self.bias is None:
-            strided: Tensor = _Strided.apply(input.to(precision), self.weight.to(precision))
+            kernel = self.matrix(side, lambda: self.weight.to(precision))
+            strided: Tensor = _Strided.apply(input.to(precision), kernel)
             return strided
         return super().forward(input)
 
-    def _small(self, input: Tensor, side: int) -> Tensor:  # noqa: A002
+    def _small(self, input: Tensor, side: int, precision: torch.dtype) -> Tensor:  # noqa: A002
         c_out, c_in = self.weight.shape[:2]
         out_side = (side - 1) // self.stride[0] + 1
-        held = {} if self.matrices is None else self.matrices
-        if side not in held:
+
+        def dense() -> Tensor:
             # One gather, whose gradient is one sum: a slice for each tap would fill a whole kernel's gradient for each.
             rows = self.weight.permute(0, 2, 3, 1).reshape(c_out, 9, c_in)  # no copy in channels_last
             rows = rows.index_select(1, _taps(side, self.stride[0], input.device))
-            held[side] = rows.reshape(-1, side**2 * c_in).to(_precision(input))
-        bias = None if self.bias is None else self.bias.repeat_interleave(out_side**2).to(held[side].dtype)
-        product = functional.linear(input.permute(0, 2, 3, 1).flatten(1), held[side], bias)
+            return rows.reshape(-1, side**2 * c_in).to(precision)
+
+        matrix = self.matrix(side, dense)
+        bias = None if self.bias is None else self.bias.repeat_interleave(out_side**2).to(matrix.dtype)
+        product = functional.linear(input.permute(0, 2, 3, 1).flatten(1), matrix, bias)
         return product.view(-1, c_out, out_side, out_side).contiguous(memory_format=torch.channels_last)
 
 
-class Conv1x1(nn.Conv2d):
+class Conv1x1(_Shared):
     """A 1×1 convolution without padding: on a CPU one product over the pixels it reads."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
@@ -62,8 +73,11 @@ class Conv1x1(nn.Conv2d):
             return super().forward(input)
         down, across = self.stride
         pixels = input.permute(0, 2, 3, 1)[:, ::down, ::across]
+        # Permuted, so that its gradient lies in memory as the kernel does, which DistributedDataParallel asks for.
+        kernel, precision = self.weight.permute(0, 2, 3, 1), _precision(input)
+        matrix = self.matrix(0, lambda: kernel.reshape(self.out_channels, -1).to(precision))
         # As rows: `linear` on four dimensions took 32 ms in bfloat16 where this takes .7.
-        product = functional.linear(pixels.reshape(-1, self.in_channels), self.weight.flatten(1), self.bias)
+        product = functional.linear(pixels.reshape(-1, self.in_channels), matrix, self.bias)
         return product.view(*pixels.shape[:3], self.out_channels).permute(0, 3, 1, 2)
 
 
@@ -97,14 +111,14 @@ def faster(module: nn.Module) -> None:
 
 @contextmanager
 def shared(module: nn.Module) -> Iterator[None]:
-    """Within it, kernels of `module` become matrices once, however many batches it sees; one step, one device."""
-    small = [each for each in module.modules() if isinstance(each, Conv3x3)]
-    for each in small:
+    """Within it, kernels of `module` are made ready once, however many batches it sees; one step, one device."""
+    layers = [each for each in module.modules() if isinstance(each, _Shared)]
+    for each in layers:
         each.matrices = {}
     try:
         yield
     finally:
-        for each in small:
+        for each in layers:
             each.matrices = None
 
 

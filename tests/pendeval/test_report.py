@@ -313,18 +313,28 @@ def test_two_reports_into_one_folder(tmp_path: Path, write_run: Write) -> None:
 # --- interruptions ---
 
 
+def has_scored(_: subprocess.Popen[str], out: Path) -> bool:
+    return (out / ".cache").is_dir() and any((out / ".cache").glob("*.json*"))
+
+
+def starts_processes(process: subprocess.Popen[str], _: Path) -> bool:
+    found = subprocess.run(["pgrep", "-f", "-P", str(process.pid), "spawn_main"], capture_output=True, check=False)
+    return bool(found.stdout)
+
+
 @contextmanager
-def started(tmp_path: Path, write_run: Write, jobs: int) -> Iterator[subprocess.Popen[str]]:
-    """A report of six runs, as it stands when it has scored something; killed at the end."""
+def started(
+    tmp_path: Path, write_run: Write, jobs: int, so_far: Callable[[subprocess.Popen[str], Path], bool] = has_scored
+) -> Iterator[subprocess.Popen[str]]:
+    """A report of six runs, when it has come so far; killed at the end."""
     for seed in range(6):
         write_run(seed, pendulums=1500, images=10, population=True)
     argv = [sys.executable, "-m", "pendeval", "report", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     argv += ["--jobs", str(jobs), "--csv-only"]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
-            cache = tmp_path / "out" / ".cache"
             until = time.monotonic() + 200
-            while not (cache.is_dir() and any(cache.glob("*.json*"))) and time.monotonic() < until:
+            while not so_far(process, tmp_path / "out") and time.monotonic() < until:
                 time.sleep(0.05)
             yield process
         finally:
@@ -332,13 +342,17 @@ def started(tmp_path: Path, write_run: Write, jobs: int) -> Iterator[subprocess.
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_ctrl_c_is_one_line(tmp_path: Path, write_run: Write) -> None:
-    with started(tmp_path, write_run, 2) as process:
+@pytest.mark.parametrize("so_far", [starts_processes, has_scored])
+def test_ctrl_c_is_one_line(
+    tmp_path: Path, write_run: Write, so_far: Callable[[subprocess.Popen[str], Path], bool]
+) -> None:
+    with started(tmp_path, write_run, 2, so_far) as process:
+        time.sleep(0.2)  # whatever it does next
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
         _, err = process.communicate(timeout=200)
         assert process.returncode == 130
         assert err.strip().splitlines()[-1] == "pendeval: interrupted"
-        assert "Traceback" not in err
+        assert "Traceback" not in err  # of a process that scores: it leaves Ctrl-C to the one that waits for it
         assert not list((tmp_path / "out").glob("*.csv"))
 
 

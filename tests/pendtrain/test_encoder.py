@@ -113,7 +113,7 @@ def test_matrices_shared_by_two_batches_have_the_same_gradient_and_do_not_outliv
     assert len(apart) == len(together) == len(list(encoder.parameters()))
     for one, other in zip(apart, together, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(one.abs().max()))
-    assert all(each.matrices is None for each in encoder.modules() if isinstance(each, Conv3x3))
+    assert all(each.matrices is None for each in encoder.modules() if isinstance(each, Conv3x3 | Conv1x1))
 
 
 def test_it_can_be_trained_where_it_was_evaluated_before() -> None:
