@@ -20,9 +20,9 @@ from pendtrain.device import hardware
 from pendtrain.distributed import World
 from pendtrain.recipe import Recipe
 from pendtrain.shards import Dataset
+from pendtrain.signals import SIGNALS
 
 # What may differ when a run goes on, but then its numbers may differ in the last bits.
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 _BITWISE = ("device", "precision", "threads", "world", "packages")
 
 
@@ -60,10 +60,17 @@ def obeyed(state: Signalled) -> Iterator[None]:
         if not state.patient and len(state.signalled) == 1:
             raise Interrupted(number, signal.Signals(number).name)
 
+    def unraisable(lost: "sys.UnraisableHookArgs") -> None:
+        """Where a signal came while Python tidied up nothing can be raised; it is noted, and obeyed when looked for."""
+        if not isinstance(lost.exc_value, Interrupted):
+            hook(lost)
+
     before = {number: signal.signal(number, note) for number in SIGNALS}
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

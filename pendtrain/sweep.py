@@ -32,6 +32,7 @@ from joblib import cpu_count
 from pendtrain import runs
 from pendtrain.recipe import Recipe, own_settings
 from pendtrain.shards import Dataset, image_shape, open_dataset
+from pendtrain.signals import held
 
 ASSUMED_SPEED = 1000.0  # images/s at 32 pixels, where no finished run tells better
 _STATES = {"complete": "complete", "running": "to go on", "stopped": "to go on", "failed": "to go on"}
@@ -178,11 +179,14 @@ class Lane:
         try:
             if self.pool is None:
                 self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-                self.process = self.pool.submit(os.getpid).result()
+                with held(signal.SIGINT):  # which a terminal sends to all; the lane hears of it by `stop`
+                    started = self.pool.submit(os.getpid)
+                self.process = started.result()
             if self.stopping.is_set():
                 return "stopped", f"{entry.run}: not begun"
             return self.pool.submit(work, entry, *how).result()
         except BrokenExecutor:
+            self.close()  # or its thread might meet the end of Python
             self.pool = None
             if self.stopping.is_set():  # it was asked before it could listen
                 return "stopped", f"{entry.run}: not begun"

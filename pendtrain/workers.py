@@ -3,7 +3,6 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing import Event
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -11,6 +10,8 @@ from traceback import clear_frames
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
+
+from pendtrain.signals import SIGNALS, held
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -27,9 +28,8 @@ class _Death(BaseException):
 
 def leave_signals_to_the_leader(_: int) -> None:
     """A signal to the whole group must not take the loader away while the training process saves its state."""
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
@@ -41,7 +41,7 @@ def batches(loader: DataLoader[Batch]) -> Iterator[Batch]:
     guard = _Guard(getattr(loader, "_iterator", None))  # of an epoch before
     try:
         guard.listen()
-        with _signals_held():
+        with held(*SIGNALS):
             iterator = guard.wait_for(lambda: iter(loader))
         guard.iterator = iterator
         guard.listen()
@@ -127,16 +127,3 @@ class _Guard:
             worker.join()
         # Set by torch when it puts the loader away, for which it needs a lock that the dead one may have held.
         self.iterator._workers_done_event = Event()
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Signals wait, for this process and for workers it starts meanwhile: there torch would end them by SIGTERM."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

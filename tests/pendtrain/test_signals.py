@@ -172,6 +172,21 @@ def test_asked_to_stop_what_runs_is_saved_and_nothing_begins(
         assert len(error.splitlines()) == 1
 
 
+@needs_proc
+def test_ctrl_c_while_a_sweep_begins_is_one_line(small: Path, tmp_path: Path) -> None:
+    """Its processes leave it to the one that started them, from before they can say so themselves."""
+    words = [sys.executable, *map(str, SCENES["sweep"][0]), str(small), "--out", str(tmp_path)]
+    quiet = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(words, start_new_session=True, **quiet)
+    wait_for(lambda: sum("spawn_main" in line for line in processes(process.pid)) == 2, process)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    code, error = ended(process, 60)
+    assert (code, error.strip().count("\n")) == (130, 0), error
+    assert "pendtrain: interrupted; the same command again" in error
+    assert list(tmp_path.rglob("metrics.csv")) == []
+
+
 LATE = """
 import os, pathlib, signal, sys, time
 from pendtrain import fit, __main__
