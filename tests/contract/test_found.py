@@ -25,6 +25,7 @@ FAST, CUT = "recipe fast", "recipe fast, epochs 7"
 SHORT = "batch 128, epochs 10, learning rate 0.002, optimiser adamw, warmup epochs 1"
 FREE = "clip norm 1e+06, encoder table, epochs 200, learning rate 0.5, optimiser adamw, weight decay 0"
 NOISE, GAPS, CROPPING = "numerical-noise, ε_n 0.1", "gaps, α_g 0.4", "cropping, α_c 0.75"
+MILD = "cropping, α_c 0.9"
 STRONG, STRONGEST = "numerical-noise, ε_n 0.2", "numerical-noise, ε_n 0.25"
 GRAPHICAL, WIDEST = "graphical-noise, ε_g 0.25", "gaps, α_g 0.8"
 AHEAD, OPEN = "Supervised is ahead", "It is open who is ahead"
@@ -165,7 +166,7 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
         f"{short[1]}, {short[2]}."
     ]
     verdicts = (
-        *((words, OPEN) for words in (NOISE, STRONG, STRONGEST, GRAPHICAL, WIDEST, "large")),
+        *((words, OPEN) for words in (NOISE, STRONG, STRONGEST, GRAPHICAL, WIDEST, MILD, "large")),
         *((GAPS, AHEAD_GLOBALLY), (CROPPING, AHEAD)),
     )
     for words, verdict in verdicts:
