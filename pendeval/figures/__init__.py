@@ -2,9 +2,9 @@
 
 The one folder that knows matplotlib. Source: Figs. 3 to 18 of the 2021 paper, under its numbers. Figs. 1, 2, 9 and 11
 are schematics and Fig. 16 is a table: they hold no results. Others have no number: how sampled scores scatter around
-exact ones, losses and scores while training, how many pendulums that needs, and what ways to learn beyond the paper's
-are worth. Each is drawn from whatever is there and says in its caption what that was, and whether its scores are exact
-or sampled.
+exact ones, losses and scores while training, how many pendulums that needs, who is ahead on which data, and what ways
+to learn beyond the paper's are worth. Each is drawn from whatever is there and says in its caption what that was, and
+whether its scores are exact or sampled.
 
 A figure is a function of `Material` that returns a canvas, a caption and the numbers it drew as means, intervals or
 scores (`record`; not the points of clouds), which are written beside it as CSV. It computes nothing that is not in a
@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from pendeval.figures import (
+    ahead,
     blanks,
     cosine,
     density,
@@ -70,6 +71,7 @@ FIGURES: tuple[tuple[str, str, Draw], ...] = (
     ("fractures", "How often representations fracture", fractures.draw),
     ("labelled", "Few labels", labelled.draw),
     ("pendulums", "Few pendulums", pendulums.draw),
+    ("ahead", "Who is ahead, by kind of data", ahead.draw),
 )
 """(the paper's number, or a word where the paper has no such figure; title; how it is drawn)"""
 
@@ -107,11 +109,11 @@ def draw(
 ) -> Drawn:
     """Draw every figure there is data for to `out`/figure-NN.png (150 dpi), .svg and .csv.
 
-    `frames` holds runs, segments, summary, optima, fractures and labelled as `pendeval.tables` makes them, any of them
-    empty. `samples` (thinned embeddings), `examples` (images uint8 (K, S, S, 3) and their energies float64 (K,)) and
-    `curves` (columns step, epoch, loss; of later runs also images, seconds and scores) go by the digest that runs.csv
-    gives. Whatever goes wrong inside one figure is its fault and costs no other. Files are whole or absent; those of
-    figures not drawn now are removed. Raises OSError where `out` cannot be written.
+    `frames` holds runs, segments, summary, comparisons, optima, fractures and labelled as `pendeval.tables` makes them,
+    any of them empty. `samples` (thinned embeddings), `examples` (images uint8 (K, S, S, 3) and their energies float64
+    (K,)) and `curves` (columns step, epoch, loss; of later runs also images, seconds and scores) go by the digest that
+    runs.csv gives. Whatever goes wrong inside one figure is its fault and costs no other. Files are whole or absent;
+    those of figures not drawn now are removed. Raises OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     drawn = Drawn([], [], [])
@@ -148,7 +150,7 @@ def _material(
     segments = frames["segments"]
     segments = segments[segments["digest"].isin(set(given["digest"]))]
     tables = {"runs": given, "segments": segments}
-    tables |= {name: frames[name] for name in ("summary", "optima", "fractures", "labelled")}
+    tables |= {name: frames[name] for name in ("summary", "comparisons", "optima", "fractures", "labelled")}
     tidied = {name: tidy(frame, name) for name, frame in tables.items()}
     return Material(**tidied, given=given, samples=samples, examples=examples, curves=curves)
 

@@ -17,7 +17,8 @@ _TEXTS = (
     *("condition", "dataset", "train_dataset", "variant", "train_variant", "protocol", "train_protocol", "split"),
     *("view", "label", "method", "recipe", "data_words", "train_words", "knob", "train_knob", "objective"),
     *("schedule", "recipe_protocol", "encoder", "layer", "precision", "measure", "unit", "kind", "file", "digest"),
-    *("train_parameters", "counterpart", "optimum_from", "optimum_file", "setting", "reference"),
+    *("train_parameters", "counterpart", "optimum_from", "optimum_file", "setting", "reference", "test"),
+    *(f"{name}_{side}" for name in ("condition", "method", "objective", "label") for side in "ab"),
 )
 _FLAGS = ("own", "usual", "full", "shared_test")
 _STATES = ("fractured", "population_fractured")
@@ -44,6 +45,7 @@ class Material:
     runs: pd.DataFrame
     segments: pd.DataFrame
     summary: pd.DataFrame
+    comparisons: pd.DataFrame
     optima: pd.DataFrame
     fractures: pd.DataFrame
     labelled: pd.DataFrame

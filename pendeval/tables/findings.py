@@ -46,10 +46,6 @@ FEWEST = 5
 Row = Mapping[str, Any]
 _ALPHA = 0.05
 _GLOBAL, _LOCAL = MARGINS
-_FIGURE = {"vanilla": "figure-03", "large": "figure-03", "gaps": "figure-06"} | dict.fromkeys(
-    ("numerical-noise", "graphical-noise"), "figure-05"
-)
-"""Variant → the figure of the paper that has both methods' scores on it."""
 _DIGITS = {_GLOBAL: 5, _LOCAL: 4}
 
 
@@ -136,8 +132,8 @@ def _ahead(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         answer = f"{who[0].upper()}{who[1:]}: contrastive less supervised is {lines[0]} global and {lines[1]} local, "
         answer += f"n = {pair.row['n']}; means {_number(pair.row['mean_a'])} and {_number(pair.row['mean_b'])}"
         oracle = f", of {_number(pair.row['oracle'])} that the pictures allow" if pair.row["oracle"] > 0 else ""
-        fewer = amount(pair.row) and pair.row["variant"] == "vanilla"  # of which that figure is
-        figure = "figure-pendulums" if fewer else _FIGURE.get(pair.row["variant"], "")
+        vanilla = "figure-pendulums" if amount(pair.row) else "figure-03"  # of which those are
+        figure = vanilla if pair.row["variant"] == "vanilla" else "figure-ahead"
         yield pair.finding(AHEAD, figure, f"{answer}{oracle}.")
 
 

@@ -27,7 +27,7 @@ from pendeval.sample import Sample
 from pendeval.settings import KNOBS
 
 EVERY = ("3", "4", "5", "6", "7", "8", "10", "12", "13", "14", "15", "17", "18", "scatter", "training")
-EVERY = (*EVERY, "learning", "optima", "fractures", "labelled", "pendulums")
+EVERY = (*EVERY, "learning", "optima", "fractures", "labelled", "pendulums", "ahead")
 NAMES = {number: name_of(number) for number in EVERY}
 LEVELS = (0.001, 0.01, 0.05, 0.25)
 ALPHAS = (0.2, 0.4, 0.6, 0.8)
@@ -57,6 +57,7 @@ class World:
             for name in ("own", "usual", "full", "fractured", "population_fractured"):
                 frames["runs"][name] = frames["runs"][name].astype("boolean")
             frames["summary"] = summarise(frames["runs"])
+            frames["comparisons"] = tables.compare(frames["runs"])
             for make in (tables.optima, tables.fractures, tables.labelled):
                 frames[make.__name__] = make(frames["runs"])
         if self.segments:
@@ -675,6 +676,62 @@ def test_pendulums_are_compared_at_equally_many_pairs(
     alone.add(**on(160, 100), global_spearman=0.9)
     said = "no runs on several numbers of pendulums, equal in all else and in pairs of images seen"
     assert alone.draw(tmp_path).missing == [("pendulums", said)]
+
+
+def test_who_is_ahead_on_each_kind_of_data(
+    tmp_path: Path, plotted: list[dict[str, Any]], only: Callable[..., None]
+) -> None:
+    """Differences and intervals of the table, by data in the paper's order; of one schedule, exact where they are."""
+    only("ahead")
+    world = World(0)
+    leads = {("vanilla", 0.0): 0.0, ("cropping", 0.75): -0.03, ("gaps", 0.4): 0.002, ("numerical-noise", 0.1): -0.002}
+    for seed, apart in enumerate((-0.0001, 0.0, 0.0001)):
+        for (variant, level), lead in leads.items():
+            for method, sign in (("contrastive", 0.5), ("supervised", -0.5)):
+                about: dict[str, Any] = {"method": method, "seed": seed, "full": False}
+                scores = {"global_spearman": 0.95 + sign * (lead + apart), "local_spearman": 0.7 + sign * 10 * lead}
+                scores |= {"oracle_global_spearman": 0.99, "oracle_local_spearman": 0.9}
+                world.add(variant, level, **about, **scores, schedule="epochs 7", exact=variant != "gaps")
+                world.add(**about, schedule="epochs 20", global_spearman=0.5, local_spearman=0.5)
+                world.add(**about, schedule="epochs 7", objective="temperature 1.6", global_spearman=0.5)
+    (drawn,) = world.draw(tmp_path).figures
+    held = numbers(drawn)
+    assert held["schedule"].eq("epochs 7").all()
+    order = ["vanilla", "numerical-noise, 0.1", "gaps, 0.4", "cropping, 0.75"]
+    assert list(held["data_words"]) == [name for name in order for _ in range(2)]
+    assert held["exact"].tolist() == [not name.startswith("gaps") for name in held["data_words"]]
+    first = held[held["panel"].str.startswith("global")]
+    assert first["difference"].round(9).tolist() == [0.0, -0.002, 0.002, -0.03]
+    half = 4.302652730 * 0.0001 / np.sqrt(3)  # t of 95 % with two degrees of freedom, by hand
+    assert np.allclose(first["ci_high"] - first["difference"], half, atol=1e-9)
+    calls = [call for call in plotted if "xerr" in call]
+    assert len(calls) == len(held)
+    for call, (_, row) in zip(calls, held.sort_values("panel", kind="stable").iterrows(), strict=True):
+        assert call["x"] == [pytest.approx(row["difference"], abs=1e-12)]
+        assert call["y"] == [-order.index(row["data_words"])]
+        assert call["xerr"][:, 0] == pytest.approx(
+            [row["difference"] - row["ci_low"], row["ci_high"] - row["difference"]], abs=1e-12
+        )
+    colours = {order[-int(call["y"][0])]: call["color"] for call in calls[:4]}
+    blue, vermillion = (style.METHOD[method]["color"] for method in ("contrastive", "supervised"))
+    assert list(colours.values()) == ["0.35", vermillion, blue, vermillion]
+    assert "sampled, over the images embedded, for gaps, 0.4." in drawn.caption
+    assert "Not the paper's full setting: epochs 7." in drawn.caption
+
+
+def test_who_is_ahead_of_more_data_than_fit(tmp_path: Path, only: Callable[..., None]) -> None:
+    only("ahead")
+    world = World(0)
+    for level in range(1, 31):
+        for method in ("contrastive", "supervised"):
+            world.add("gaps", level / 40, method=method, global_spearman=0.9, local_spearman=0.7)
+    (drawn,) = world.draw(tmp_path).figures
+    assert numbers(drawn)["data_words"].nunique() == 24
+    assert " 6 more kinds of data are in comparisons.csv." in drawn.caption
+    alone = World(0)
+    alone.add(global_spearman=0.9)
+    said = "no runs of both methods with one output, on the same data and seeds"
+    assert alone.draw(tmp_path).missing == [("ahead", said)]
 
 
 def test_undefined_scores_draw_nothing(tmp_path: Path, only: Callable[..., None]) -> None:
