@@ -642,6 +642,7 @@ def test_no_samples_leaves_the_curves(tmp_path: Path) -> None:
         "fractures",
         "labelled",
         "pendulums",
+        "ahead",
     ]
     assert "no embeddings" in dict(drawn.missing)["4"]
     assert "no training curves" in dict(drawn.missing)["training"]
