@@ -181,13 +181,16 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
         f"{short[1]}, {short[2]}."
     ]
     one, two, n = both("large")
-    said.append(f"{one} global and {two} local ({n})")
+    held = frames["runs"].query("data_words == 'large' and schedule == @CUT and precision == 'bfloat16'")
+    assert held.groupby("method")["seed"].nunique().eq(2).all()
+    said.append(f"{one} global and {two} local ({n}, two of them in bfloat16)")
     assert ahead(frames, "vanilla", FAST) == ["level", "open"]
     kinds = [row[0].removesuffix(" (sampled)") for row in rows_of_data(frames)]
     led = {words: who for words in kinds if (who := ahead(frames, words)) != ["open", "open"]}
-    assert led == {GAPS: ["contrastive", "open"], CROPPING: ["supervised", "supervised"]}
+    won = {GAPS: ["contrastive", "open"], CROPPING: ["supervised", "supervised"]}
+    assert led == {"large": ["level", "open"], **won}
     clear = paper.index[paper["ci_low"].gt(0) | paper["ci_high"].lt(0)]
-    assert {words for words in kinds if (words, CUT, "population_global") in clear} == {*led, *ALONE}
+    assert {words for words in kinds if (words, CUT, "population_global") in clear} == {*won, *ALONE}
     whole = [_trained(frames, measure).loc[("contrastive", "", "")] for measure in SCORES]
     scores = " / ".join(printed(row["mean"], digits) for row, digits in zip(whole, SCORES.values(), strict=True))
     said.append(f"contrastive and in float32: {scores} (n = {whole[0]['n']})")
