@@ -108,6 +108,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, places: Mapping[str, int], margin: fl
     furthest = max(abs(limit) for limit in axes.get_xlim())
     axes.set_xlim(-furthest, furthest)
     tens = [10.0**k for k in range(-6, 1) if margin < 10.0**k < furthest]
+    tens = tens[:: -1 - len(tens) // 4]  # so few that labels keep clear of each other
     axes.xaxis.set_major_locator(FixedLocator([*(-ten for ten in tens), 0.0, *tens]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−").replace("0.", ".")))
