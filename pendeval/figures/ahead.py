@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pendeval.claims.scores import MARGINS
-from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
 from pendeval.figures import choose, record, words
 from pendeval.figures.material import Material
 from pendeval.figures.prefer import block
@@ -23,7 +22,7 @@ from pendeval.tables.comparisons import of_paper
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 MOST_LINES = 24
 """Kinds of data shown, in the order of the paper; all are in comparisons.csv."""
-_PAPER = {"protocol": "paper", "recipe_protocol": "paper", "train_size": f"{FULL_PENDULUMS} × {FULL_IMAGES}"}
+_PAPER = {name: value for name, value in choose.PAPER.items() if name != "schedule"} | {"recipe_protocol": "paper"}
 _LEVEL: dict[str, Any] = {"color": "0.93", "linewidth": 0}
 _LACKING: dict[str, Any] = {"color": "0.78", "linewidth": 4.5, "solid_capstyle": "butt"}
 _OPEN: dict[str, Any] = {"color": "0.35", "linestyle": "-", "marker": "D", "markersize": 3.5}
@@ -55,27 +54,22 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
 def _rows(material: Material) -> tuple[pd.DataFrame, list[str]]:
     """One comparison for each kind of data and score, exact where there is one; of one schedule, and what it is."""
     every = material.comparisons
-    every = every[choose.usual(every) & every["own"] & every["measure"].map(_asked).isin(list(MEASURES))]
+    every = every[choose.usual(every) & every["own"] & every["measure"].map(choose.asked).isin(list(MEASURES))]
     every = every[every.apply(of_paper, axis=1).astype(bool)] if len(every) else every
-    rows, chosen = block(every, dim=1.0, split="test", view="all", **_PAPER)
+    rows, chosen = block(every, dim=1.0, **_PAPER)
     if rows.empty:
         what = "runs of both methods with one output, on the same data and seeds"
         raise choose.absent(what, material.summary, list(material.summary["variant"].unique()))
     kinds = rows.groupby("schedule").agg(data=("data_words", "nunique"), pairs=("n", "sum"))
     schedule = str(kinds.sort_values(["data", "pairs"], ascending=False, kind="stable").index[0])
     rows = rows[rows["schedule"].eq(schedule)]
-    asked = rows["measure"].map(_asked)
+    asked = rows["measure"].map(choose.asked)
     rows = rows.assign(asked=asked, panel=asked.map(MEASURES), exact=rows["measure"].isin(list(SAMPLED_OF)))
     rows = rows.merge(_printed(material.summary), how="left", on=["condition_a", "condition_b", "measure"])
     rows = rows.assign(place=rows["variant"].map({name: place for place, name in enumerate(VARIANTS)}))
     order = ["place", "level", "data_words", "asked"]
     rows = rows.sort_values([*order, "exact", "n"], ascending=[*[True] * len(order), False, False], kind="stable")
-    told = {
-        "protocol": "protocol {}",
-        "recipe_protocol": "recipe of the {} protocol",
-        "train_size": "trained on {} images",
-    }
-    departs = [told[name].format(chosen[name]) for name, paper in _PAPER.items() if chosen[name] != paper]
+    departs = [choose.departure(name, str(chosen[name])) for name, paper in _PAPER.items() if chosen[name] != paper]
     return rows.drop_duplicates(["data_words", "asked"]), [*departs, *filter(None, [schedule])]
 
 
@@ -87,11 +81,6 @@ def _printed(summary: pd.DataFrame) -> pd.DataFrame:
     return both[["condition_a", "condition_b", "measure"]].assign(
         **{name: both[f"{name}_a"] - both[f"{name}_b"] for name in names[2:]}
     )
-
-
-def _asked(measure: str) -> str:
-    """The sampled name of a measure."""
-    return SAMPLED_OF.get(measure, measure)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, places: Mapping[str, int], margin: float) -> None:

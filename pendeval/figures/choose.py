@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from pendeval.figures.material import Nothing
-from pendeval.measures.registry import PRIMARY
+from pendeval.measures.registry import PRIMARY, SAMPLED_OF
 from pendeval.recipes import PAPER_ENCODERS
 from pendeval.sample import Sample
 
 METHODS = ("contrastive", "supervised")
 Setting = Mapping[str, str]
-_PAPER = {"split": "test", "view": "all", "protocol": "paper", "schedule": "", "train_size": "5120 × 20"}
+PAPER = {"split": "test", "view": "all", "protocol": "paper", "schedule": "", "train_size": "5120 × 20"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def narrow(rows: pd.DataFrame, protocol: str = "paper") -> tuple[pd.DataFrame, S
     """Rows of one split, view, protocol, schedule and size of training data; the setting; and what departs in it."""
     setting: dict[str, str] = {}
     departs: list[str] = []
-    for column, wanted in (_PAPER | {"protocol": protocol}).items():
+    for column, wanted in (PAPER | {"protocol": protocol}).items():
         rows = _one(rows, column, wanted, setting, departs)
         if column == "protocol":  # a recipe is expected to be of the protocol of its data
             rows = _one(rows, "recipe_protocol", setting["protocol"], setting, departs)
@@ -80,12 +80,13 @@ def _one(rows: pd.DataFrame, column: str, wanted: str, setting: dict[str, str], 
         runs = rows["n"] if "n" in rows else pd.Series(1, rows.index)
         rank = rows.assign(runs=runs).groupby(column).agg(methods=("method", "nunique"), runs=("runs", "sum"))
         wanted = str(rank.sort_values(["methods", "runs"], ascending=False, kind="stable").index[0])
-        departs.append(_departure(column, wanted))
+        departs.append(departure(column, wanted))
     setting[column] = wanted
     return rows[rows[column].eq(wanted)]
 
 
-def _departure(column: str, value: str) -> str:
+def departure(column: str, value: str) -> str:
+    """What is not the paper's, in words, where a column has this value."""
     return {
         "split": f"images of the {value} split",
         "view": f"view {value}",
@@ -94,6 +95,11 @@ def _departure(column: str, value: str) -> str:
         "schedule": value or "the whole schedule",
         "train_size": f"trained on {value} images",
     }[column]
+
+
+def asked(measure: str) -> str:
+    """The sampled name of a measure, by which figures ask for it."""
+    return SAMPLED_OF.get(measure, measure)
 
 
 def like(rows: pd.DataFrame, setting: Setting) -> pd.DataFrame:

@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
-from pendeval.figures import record, words
+from pendeval.figures import choose, record, words
 from pendeval.figures.material import Material, Nothing
 from pendeval.figures.near_one import stretch
 from pendeval.figures.prefer import block, in_words, methods_first
@@ -20,7 +19,6 @@ from pendeval.recipes import method_words
 MEASURES = {"global_spearman": "global Spearman's ρ", "local_spearman": "local Spearman's ρ"}
 MOST_LINES = 24
 """Ways to learn shown, those of the methods' own defaults first; all are in optima.csv."""
-PAPER_SIZE = f"{FULL_PENDULUMS} × {FULL_IMAGES}"
 _SOURCES: dict[str, dict[str, Any]] = {
     "optimum": {"color": "black", "linestyle": "none", "marker": "|", "markersize": 13, "markeredgewidth": 1.8},
     "table": {"color": "0.45", "linestyle": "none", "marker": "|", "markersize": 13, "markeredgewidth": 1.8},
@@ -35,7 +33,7 @@ _COLUMNS = (
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """A line for each method, own settings, schedule and size of training data; global and local side by side."""
     rows = material.optima
-    rows = rows[rows["usual"] & rows["layer"].eq("") & rows["measure"].map(_asked).isin(list(MEASURES))]
+    rows = rows[rows["usual"] & rows["layer"].eq("") & rows["measure"].map(choose.asked).isin(list(MEASURES))]
     rows = rows[rows["mean"].notna() | rows["optimum"].notna()]
     told = rows[rows["optimum"].notna()]
     _, chosen = block(told, data_words="vanilla", dim=1.0, split="test", view="all", recipe_protocol="paper")
@@ -54,7 +52,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     labels = {row["condition"]: _label(row, shared) for _, row in rows.iterrows()}
     canvas = canvas_of(9.0, 1.5 + 0.3 * len(places))
     for axes, (measure, label) in zip(canvas.subplots(1, 2, sharey=True), MEASURES.items(), strict=True):
-        mine = rows[rows["measure"].map(_asked).eq(measure)]
+        mine = rows[rows["measure"].map(choose.asked).eq(measure)]
         _panel(axes, mine, places)
         axes.set(xlabel=label, ylim=(-len(places) + 0.4, 0.6))
     axes.set_yticks(list(places.values()), [plain(labels[condition]) for condition in places])
@@ -62,9 +60,13 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     others: list[Legend] = [("oracle", ORACLE)] if rows["oracle"].notna().any() else []
     others += [(_NAMES[name], how) for name, how in _SOURCES.items() if rows["optimum_from"].eq(name).any()]
     legend(canvas, rows.loc[rows["mean"].notna(), "method"], *others)
-    rows = rows.assign(panel=rows["measure"].map(_asked).map(MEASURES), exact=rows["measure"].isin(list(SAMPLED_OF)))
+    rows = rows.assign(
+        panel=rows["measure"].map(choose.asked).map(MEASURES), exact=rows["measure"].isin(list(SAMPLED_OF))
+    )
     caption = _caption(rows, in_words(chosen), more) + words.precision(material.runs, rows["condition"])
-    notes = [f"trained on {each} images" if "×" in each else each for each in sorted(shared - {PAPER_SIZE})]
+    notes = [
+        f"trained on {each} images" if "×" in each else each for each in sorted(shared - {choose.PAPER["train_size"]})
+    ]
     return canvas, caption + words.departures({"": notes}), record.typed(rows.reindex(columns=list(_COLUMNS)))
 
 
@@ -90,17 +92,12 @@ def _shared(trained: pd.DataFrame) -> set[str]:
     return set.intersection(*parts) - {""} if parts else set()
 
 
-def _asked(measure: str) -> str:
-    """The sampled name of a measure."""
-    return SAMPLED_OF.get(measure, measure)
-
-
 def _label(row: "pd.Series[Any]", shared: set[str]) -> str:
     """A way to learn in words, without what all share; of an optimum by itself, without how it was found."""
     parts = [method_words(row["method"]), row["objective"]]
     if row["n"] > 0:
         parts += [part for part in row["schedule"].split(", ") if part not in shared]
-        parts += [] if row["train_size"] in {*shared, PAPER_SIZE} else [f"{row['train_size']} images"]
+        parts += [] if row["train_size"] in {*shared, choose.PAPER["train_size"]} else [f"{row['train_size']} images"]
     return _shortened(", ".join(part for part in parts if part))
 
 

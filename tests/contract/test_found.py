@@ -28,8 +28,6 @@ GAPS = (0.2, 0.4, 0.6, 0.8)
 CROPPING, CLOSER = "cropping, α_c 0.75", ("cropping, α_c 0.6", "cropping, α_c 0.45")
 ALONE = ("numerical-noise, ε_n 0.2", "numerical-noise, ε_n 0.25", "gaps, α_g 0.4", *CLOSER, "cropping, α_c 0.9")
 """Where the interval of the global difference leaves out 0, and the p-value corrected for all data does not say so."""
-OPEN = "It is open who is ahead"
-AHEAD_GLOBALLY = "In global Spearman contrastive is ahead, in local it is open who is ahead"
 NO_RESULTS = (  # of the law, of the paper and of rules: tested where they are computed
     *(".00005 global", ".0015 local", "p ≤ .05", ".0001 and .005", "(.0032)", "the .0002 and .003 that"),
     *(".99406 / .8146", ".0007 and .030 in favour"),
