@@ -6,6 +6,7 @@ embeddings then comes back once from every process, and DistributedDataParallel'
 makes of it exactly the gradient of one process on the joined batch.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -134,6 +135,9 @@ def world(device: torch.device) -> Iterator[World]:
     if _number("WORLD_SIZE", 1) == 1:
         yield World()
         return
+    # Imported while the group stands, as DistributedDataParallel does, torch.distributed.nn keeps it for good, as a
+    # default argument. Its threads then go on, and one that lets go of a tensor while Python ends aborts the process.
+    importlib.import_module("torch.distributed.nn")
     local, launcher = _number("LOCAL_RANK", 0), os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else 0
     if device.type == "cuda":
         torch.cuda.set_device(local)
