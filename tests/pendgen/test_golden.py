@@ -48,16 +48,15 @@ def small(variant: Variant, protocol: str, out: Path, **how: object) -> Path:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_golden(name: str, protocol: str, tmp_path: Path) -> None:
-    digest = read_manifest(small(VARIANTS[name], protocol, tmp_path, num_shards=2, workers=1))["digest"]["fields"]
-    found = "".join(digest[split][field][:6] for split in SPLITS for field in ("image", "visible", "index"))
+    """And the paper's again, in other shards, by other workers and in the other container."""
+    digest = read_manifest(small(VARIANTS[name], protocol, tmp_path, num_shards=2, workers=1))["digest"]
+    fields = digest["fields"]
+    found = "".join(fields[split][field][:6] for split in SPLITS for field in ("image", "visible", "index"))
     assert found == GOLDEN[name, protocol]
-
-
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=list(VARIANTS))
-def test_content_does_not_depend_on_shards_workers_or_container(variant: Variant, tmp_path: Path) -> None:
-    ways = [{"num_shards": 1, "workers": 1}, {"num_shards": 12, "workers": 3, "container": "webdataset"}]
-    made = [small(variant, "paper", tmp_path / str(number), **way) for number, way in enumerate(ways)]
-    assert len({read_manifest(directory)["digest"]["content"] for directory in made}) == 1
+    if protocol == "paper":
+        way = {"num_shards": 12, "workers": 3, "container": "webdataset"}
+        again = small(VARIANTS[name], protocol, tmp_path / "again", **way)
+        assert read_manifest(again)["digest"] == digest
 
 
 def test_train_and_test_differ_and_seeds_differ(tmp_path: Path) -> None:
