@@ -1,7 +1,8 @@
 """A frame read column by column as arrays, with what settings say beyond the condition columns.
 
 Derived columns: `temperature`, `clip_norm`, `epochs` and `steps` (epochs × pendulums) of the recipe, `num_gaps` and
-`total_gap` of the data, and `recipe without NAMES`, the rest of the recipe.
+`total_gap` of the data, `recipe without NAMES`, the rest of the recipe, and `schedule without NAMES`, the rest of what
+every method has.
 """
 
 import json
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pendeval.recipes import PAPER_RECIPE
 from pendeval.settings import USUAL_GAPS, gap_bands
 
 Float = NDArray[np.float64]
@@ -35,9 +37,10 @@ class Rows:
         """A column as texts, "" where unknown."""
 
         def make() -> NDArray[np.object_]:
-            if name.startswith("recipe without "):
-                left_out = frozenset(name.removeprefix("recipe without ").split())
-                return np.array([_without(text, left_out) for text in self.text("recipe")], object)
+            kind, parted, names = name.partition(" without ")
+            if parted:
+                left_out = frozenset(names.split())
+                return np.array([_without(text, left_out, kind == "schedule") for text in self.text("recipe")], object)
             if name not in self.frame:
                 return np.full(len(self.frame), "", object)
             given = self.frame[name].astype(object)
@@ -71,9 +74,12 @@ class Rows:
 
 
 @lru_cache(maxsize=4096)
-def _without(recipe: str, left_out: frozenset[str]) -> str:
+def _without(recipe: str, left_out: frozenset[str], schedule: bool) -> str:
     try:
-        return json.dumps({k: v for k, v in json.loads(recipe).items() if k not in left_out}, sort_keys=True)
+        held = {
+            k: v for k, v in json.loads(recipe).items() if k not in left_out and (k in PAPER_RECIPE or not schedule)
+        }
+        return json.dumps(held, sort_keys=True)
     except (ValueError, AttributeError):
         return recipe
 

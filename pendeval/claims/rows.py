@@ -6,7 +6,8 @@ the rows that a `Question` asks for:
 * outputs of the paper's network, trained on data of the settings they are scored on, whatever is not asked about as
   in the paper, and of the objective asked for;
 * one protocol, schedule and size at a time (`STRATUM`): preferred is what every side has, the paper's protocol, the
-  full recipe, then what there is most of; one with a single replicate gives way to the next that has two;
+  full recipe, then what there is most of; one that gives no number, as of a single replicate or of too few levels,
+  gives way to the next that does;
 * paired by training seed, by the seeds of the data on both sides, and by precision (float32, where a seed has both);
 * exact measures where every row used has them, else the sampled ones for all (`registry.PRIMARY`).
 
@@ -91,19 +92,23 @@ def grid(rows: Rows, question: Question) -> Grid:
     found = {name: _select(rows, side, question) for name, side in question.sides.items()}
     keys = _keys(rows)
     strata = _strata(rows, found, question.stratum)
-    best: Grid | None = None
+    best = Grid(np.zeros(0), (), {}, np.zeros(0, np.int64), missing=question.axis.wanted if question.axis else ())
+    most = -1
     for stratum, members in strata:
         made = _build(rows, question, {name: members.get(name, np.zeros(0, np.int64)) for name in found}, keys, stratum)
-        if best is None or len(made.unit_of) > len(best.unit_of) == 0:
-            best = made
-        if made.present.any():
-            best = made
+        says = 0 if not len(made.unit_of) else 1 if not made.present.any() else 2 + _has_number(rows, question, made)
+        if says > most:
+            best, most = made, says
+        if says == 3:
             break
-    if best is None:
-        best = Grid(np.zeros(0), (), {}, np.zeros(0, np.int64), missing=question.axis.wanted if question.axis else ())
     unknown = 0 if len(best.unit_of) else _unknown(rows, question)
     lost = sum(int(np.isnan(rows.number("seed")[some]).sum()) for some in found.values())
     return replace(best, lost=lost, unknown=unknown)
+
+
+def _has_number(rows: Rows, question: Question, made: Grid) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(question.value(made.cells(rows))).any())
 
 
 def _select(rows: Rows, side: Side, question: Question) -> Int:

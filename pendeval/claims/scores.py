@@ -36,7 +36,6 @@ SHARP = 0.05
 MUCH = 0.5
 """Much more resistant: losing less than this share of what the other noise takes."""
 LESS = "Contrastive less supervised."
-_SCHEDULE = "recipe without method epochs similarity temperature decoupled loss"
 _SIZES = Axis("train_pendulums", "pendulums", open=True)
 
 
@@ -209,13 +208,7 @@ def _hungry(word: str, measure: str) -> Claim:
             starved,
             _SIZES,
             shown=tuple((name, of(name, measure)) for name in sides),
-            stratum=(
-                "protocol",
-                "recipe_protocol",
-                "recipe without method epochs similarity temperature decoupled loss",
-                "steps",
-                "train_images",
-            ),
+            stratum=("protocol", "recipe_protocol", "schedule without epochs", "steps", "train_images"),
         ),
         Above(averaged=True),
         then="pendgen build --variant vanilla --pendulums 512 --out data-512 --replicates 5; "

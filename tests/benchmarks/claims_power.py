@@ -46,6 +46,7 @@ from pendeval.claims.frame import Rows
 from pendeval.claims.judgement import Judgement
 from pendeval.claims.question import Cells, Question, Side
 from pendeval.claims.rows import Grid, exact_name, grid
+from pendeval.recipes import PAPER_OWN, PAPER_RECIPE
 
 Float = NDArray[np.float64]
 Drawn = dict[tuple[str, str], Float]
@@ -106,7 +107,7 @@ def row(side: Side, question: Question, value: float = 0.0, seed: int = 0) -> di
     data = {"variant": side.variant, "protocol": "paper", "level": level if gaps == 3 else math.nan, "bob_size": 3}
     given = {KNOB[side.variant]: level} if side.variant in KNOB else {}
     data["parameters"] = json.dumps(given | ({"num_gaps": gaps} if side.variant == "gaps" else {}))
-    recipe: dict[str, Any] = {"method": side.method, "epochs": 100, "temperature": 0.1, "clip_norm": 3.0, "loss": "mse"}
+    recipe: dict[str, Any] = {"method": side.method, **PAPER_RECIPE, **PAPER_OWN[side.method]}
     recipe["dim"] = int(value) if along == "dim" else side.dim
     objective, schedule, pendulums = side.objective, "", 5120
     if objective == "loss l1":

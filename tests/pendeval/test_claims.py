@@ -544,6 +544,17 @@ def test_fewer_pendulums_need_as_many_steps() -> None:
     assert verdict("data-hungry-global", frame)["n"] == 0
 
 
+def test_a_recipe_with_too_few_levels_gives_way_to_one_with_enough() -> None:
+    """However many replicates it has: along two levels nothing can be ranked."""
+    falls = {("contrastive", G): 0.9 - 0.01 * np.arange(5)[:, None] + WOBBLE[:6]}
+    whole = rows("gaps-falls-global-contrastive", falls, 6).assign(schedule="epochs 7", full=False)
+    short = rows("gaps-falls-global-contrastive", {("contrastive", G): 0.9}, 20)
+    short = short[short["level"] > 0.5].assign(schedule="epochs 4", full=False)
+    row = verdict("gaps-falls-global-contrastive", pd.concat([whole, short]))
+    assert (row["verdict"], row["n"], row["conditions"]) == ("supported", 6, 5)
+    assert verdict("gaps-falls-global-contrastive", short)["n"] == 0
+
+
 def test_blank_images_within_the_scatter_of_the_others() -> None:
     def frame(offset: float, scatter: float) -> pd.DataFrame:
         invariance = 1 - scatter**2
