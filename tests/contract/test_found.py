@@ -28,7 +28,7 @@ GAPS = (0.2, 0.3, 0.4, 0.6, 0.8)
 CROPPING, CLOSER = "cropping, α_c 0.75", ("cropping, α_c 0.6", "cropping, α_c 0.45")
 ALONE = (
     *("numerical-noise, ε_n 0.2", "numerical-noise, ε_n 0.25", "gaps, α_g 0.2", "gaps, α_g 0.3", "gaps, α_g 0.8"),
-    *(*CLOSER, "cropping, α_c 0.9"),
+    *CLOSER,
 )
 """Where the interval of the global difference leaves out 0, and the p-value corrected for all data does not say so."""
 NO_RESULTS = (  # of the law, of the paper and of rules: tested where they are computed
