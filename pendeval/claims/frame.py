@@ -76,10 +76,9 @@ class Rows:
 @lru_cache(maxsize=4096)
 def _without(recipe: str, left_out: frozenset[str], schedule: bool) -> str:
     try:
-        held = {
-            k: v for k, v in json.loads(recipe).items() if k not in left_out and (k in PAPER_RECIPE or not schedule)
-        }
-        return json.dumps(held, sort_keys=True)
+        held = json.loads(recipe)
+        names = (held.keys() & PAPER_RECIPE.keys() if schedule else held.keys()) - left_out
+        return json.dumps({name: held[name] for name in names}, sort_keys=True)
     except (ValueError, AttributeError):
         return recipe
 

@@ -34,6 +34,7 @@ Key = tuple[float, float, float, str]
 """(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
 _PROTOCOLS = {("paper", "paper"): 0, ("original", "original"): 1}
 """Protocol of data and recipe → its place in the order of preference; others come last."""
+_NUMBER = 3
 _EXACT = PRIMARY | {name: f"population_{name}" for name in ("spearman", "density", "range_density")}
 
 
@@ -96,19 +97,22 @@ def grid(rows: Rows, question: Question) -> Grid:
     most = -1
     for stratum, members in strata:
         made = _build(rows, question, {name: members.get(name, np.zeros(0, np.int64)) for name in found}, keys, stratum)
-        says = 0 if not len(made.unit_of) else 1 if not made.present.any() else 2 + _has_number(rows, question, made)
+        says = _says(rows, question, made)
         if says > most:
             best, most = made, says
-        if says == 3:
+        if says == _NUMBER:
             break
     unknown = 0 if len(best.unit_of) else _unknown(rows, question)
     lost = sum(int(np.isnan(rows.number("seed")[some]).sum()) for some in found.values())
     return replace(best, lost=lost, unknown=unknown)
 
 
-def _has_number(rows: Rows, question: Question, made: Grid) -> bool:
+def _says(rows: Rows, question: Question, made: Grid) -> int:
+    """How much can be said: 0 without runs, 1 where no level has two of them, 2 without a number, else _NUMBER."""
+    if not made.present.any():
+        return int(len(made.unit_of) > 0)
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(question.value(made.cells(rows))).any())
+        return _NUMBER if np.isfinite(question.value(made.cells(rows))).any() else 2
 
 
 def _select(rows: Rows, side: Side, question: Question) -> Int:
