@@ -28,7 +28,7 @@ def rendered(canvas: Canvas, numbers: pd.DataFrame) -> tuple[bytes, bytes, bytes
 def _lay_out(canvas: Canvas) -> None:
     """Lay out once, to nine digits: the solver's last ones differ from one time to the next, and so would the files."""
     canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")
+    canvas.set_layout_engine(None)  # "none" would leave a stand-in, for which every file is drawn twice
     for part in canvas.subfigs:
         part.bbox_relative.set_points(part.bbox_relative.get_points().round(9))
     for axes in canvas.axes:
