@@ -5,10 +5,12 @@
     uv run poe campaign --list             what is done, what is missing, and about how long it takes
     uv run poe campaign --part grid        of some parts alone
 
-Every run is three commands, joined by files: `pendgen build`, `pendtrain fit`, `pendeval keep`. The scores of a
-finished run are kept at once, under `data/results/campaign/<precision>/`, and that is how a later call, on this
-machine or another, knows what is done: commit them. Datasets and unfinished runs stay in `--folder`, where the same
-command goes on with them; a run whose scores are kept is deleted there.
+Every run is three commands, joined by files: `pendgen build`, `pendtrain fit`, `pendeval keep`; and `pendtrain embed`
+where a part has it scored on further images. The scores of a finished run are kept at once, under
+`data/results/campaign/<precision>/`, and that is how a later call, on this machine or another, knows what is done:
+commit them. Datasets and unfinished runs stay in `--folder`, where the same command goes on with them; a run whose
+scores are kept is deleted there. Scores that are kept stay as they are: where only further ones are missing, the run is
+trained again for these alone.
 """
 
 import os
@@ -21,13 +23,14 @@ import time
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 from joblib import cpu_count
 
+from pendeval.writing import write_whole
 from pendgen.dataset import Dataset
 from pendgen.variants import create
 from pendtrain import runs
@@ -56,6 +59,8 @@ class Part:
     vary: tuple[dict[str, Any], ...] = PAIR
     same_steps_as: int = 0
     """Pendulums of the dataset whose number of steps `settings` stands for; 0: each dataset has its own."""
+    also: tuple[dict[str, Any], ...] = ()
+    """What to score beside the test split of a run's own data: a `split` of it, or of the data of a `variant`."""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -66,11 +71,15 @@ class Part:
         for seed in range(self.replicates):
             for data in self.data:
                 dataset = dataset_of(data, seed)
+                also = []
+                for other in self.also:
+                    images = {key: value for key, value in other.items() if key != "split"}
+                    also.append((dataset_of(images, seed) if images else dataset, other.get("split", "test")))
                 for vary in self.vary:
                     given = {**read_recipe(self.recipe), **self.settings, **vary, "seed": seed}
                     if self.same_steps_as:
                         given["epochs"] = given["epochs"] * self.same_steps_as // dataset.pendulums
-                    yield Run(self.name, dataset, Recipe.of(**given), self.precision)
+                    yield Run(self.name, dataset, Recipe.of(**given), self.precision, tuple(also))
 
 
 @dataclass(frozen=True)
@@ -81,21 +90,19 @@ class Run:
     dataset: Dataset
     recipe: Recipe
     precision: str
-
-    @property
-    def name(self) -> str:
-        """Of the dataset: a number of pendulums that is not the usual one belongs into it."""
-        usual = self.dataset.pendulums == 5120
-        return self.dataset.name + ("" if usual else f"-of-{self.dataset.pendulums}")
+    also: tuple[tuple[Dataset, str], ...] = field(default=(), compare=False)
+    """Datasets and splits to score beside its own test split."""
 
     @property
     def place(self) -> Path:
         """Where the run lies below a folder of runs, and its scores below those kept."""
-        return runs.directory(Path(), self.name, self.recipe)
+        return runs.directory(Path(), name_of(self.dataset), self.recipe)
 
     def kept(self, folder: Path) -> bool:
-        """Whether its scores are there."""
-        return any((folder / self.precision / self.place).glob("*.scores.json.gz"))
+        """Whether all its scores are there."""
+        scored = ((self.dataset, "test"), *self.also)
+        names = (f"{name_of(dataset)}-{split}.scores.json.gz" for dataset, split in scored)
+        return all((folder / self.precision / self.place / name).is_file() for name in names)
 
     @property
     def core_seconds(self) -> float:
@@ -121,6 +128,20 @@ def dataset_of(given: dict[str, Any], seed: int) -> Dataset:
     general = {key: value for key, value in given.items() if key in _OF_DATASET}
     own = {key: value for key, value in given.items() if key not in general and key != "variant"}
     return Dataset(create(given["variant"], given.get("protocol", "paper"), **own), seed=seed, **general)
+
+
+def name_of(dataset: Dataset) -> str:
+    """The dataset's name: a number of pendulums that is not the usual one belongs into it."""
+    return dataset.name + ("" if dataset.pendulums == 5120 else f"-of-{dataset.pendulums}")
+
+
+def missing_of(parts: list[Part], kept: Path) -> list[Run]:
+    """What is not kept yet, in the order of the plan; a run that several parts ask for is scored for all of them."""
+    missing: dict[Run, Run] = {}
+    for run in (run for part in parts for run in part.runs() if not run.kept(kept)):
+        first = missing.setdefault(run, run)
+        missing[run] = replace(first, also=tuple(dict.fromkeys(first.also + run.also)))
+    return list(missing.values())
 
 
 class Campaign:
@@ -152,21 +173,34 @@ class Campaign:
         if self.stopped.is_set():
             return ""
         began = time.monotonic()
-        shards = self.folder / "data" / run.name
         out = self.folder / "runs" / f"{run.precision}-{run.place}".replace("/", "+")
         recipe = self.folder / "recipes" / f"{out.name}.toml"
         recipe.parent.mkdir(parents=True, exist_ok=True)
         recipe.write_text(to_toml(run.recipe), encoding="utf-8")
+        shards = self.folder / "data"
         with self.building:
-            if problem := self._command("pendgen", *build_options(run), "--out", self.folder / "data", "--quiet"):
-                return problem
-        train = ("fit", "--shards", shards, "--recipe", recipe, "--out", out, "--precision", run.precision, "--quiet")
-        keep = ("keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--quiet")
-        if problem := self._command("pendtrain", *train) or self._command("pendeval", *keep):
+            for dataset in dict.fromkeys((run.dataset, *(dataset for dataset, _ in run.also))):
+                if problem := self._command("pendgen", *build_options(dataset), "--out", shards, "--quiet"):
+                    return problem
+        own = ("--shards", shards / name_of(run.dataset), "--recipe", recipe, "--out", out, "--quiet")
+        if problem := self._command("pendtrain", "fit", *own, "--precision", run.precision):
             return problem
+        for dataset, split in run.also:
+            images = ("--shards", shards / name_of(dataset), "--split", split)
+            if problem := self._command("pendtrain", "embed", out / run.place, *images):
+                return problem
+        scores = self.folder / "scores" / out.name
+        keep = ("keep", out, "--to", scores, "--report", out / "report", "--jobs", 1, "--force", "--quiet")
+        if problem := self._command("pendeval", *keep):
+            return problem
+        for path in scores.rglob("*.scores.json.gz"):
+            if not (place := self.kept / run.precision / path.relative_to(scores)).exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(place, path.read_bytes())
         if not run.kept(self.kept):  # told to stop: what was trained stays, and the next campaign goes on from it
             return "" if self.stopped.is_set() else f"no scores of {out} were kept"
         shutil.rmtree(out)
+        shutil.rmtree(scores)
         recipe.unlink()
         click.echo(f"{run.part}: {run.precision}/{run.place} in {(time.monotonic() - began) / 60:.1f} min")
         return ""
@@ -185,11 +219,10 @@ class Campaign:
         return "" if code == 0 or self.stopped.is_set() else f"exit code {code}: {' '.join(words[2:])}"
 
 
-def build_options(run: Run) -> list[object]:
-    """Of `pendgen build`, for its dataset."""
-    data = run.dataset
+def build_options(data: Dataset) -> list[object]:
+    """Of `pendgen build`."""
     given = {"variant": data.variant.name, **data.variant.parameters()}
-    given |= {"protocol": data.protocol, "seed": data.seed, "pendulums": data.pendulums, "name": run.name}
+    given |= {"protocol": data.protocol, "seed": data.seed, "pendulums": data.pendulums, "name": name_of(data)}
     return ["build", *(word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", value))]
 
 
@@ -225,7 +258,6 @@ def main(
     if only_list:
         click.echo("\n".join(listed(parts, kept)))
         return
-    missing = list(dict.fromkeys(run for part in parts for run in part.runs() if not run.kept(kept)))
     campaign = Campaign(folder, kept, lanes or cpu_count())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: campaign.stop())
@@ -233,7 +265,7 @@ def main(
     timer.daemon = True
     if hours:
         timer.start()
-    failed = campaign.compute(missing)
+    failed = campaign.compute(missing_of(parts, kept))
     for run, problem in failed:
         click.echo(f"failed: {run.place}: {problem}", err=True)
     sys.exit(1 if failed else 0)

@@ -62,6 +62,24 @@ def test_a_run_is_computed_kept_and_found(
     assert not second.kept(tmp_path / "kept")
     assert [path.name for path in (tmp_path / "work" / "runs").iterdir()] == []
     assert next(campaign.listed([part], tmp_path / "kept")).split()[1:4] == ["1", "of", "2"]
+
+    (tmp_path / "more.toml").write_text(
+        f"{TINY}also = [{{ variant = 'vanilla', pendulums = 6 }}, {{ split = 'train' }}]"
+    )
+    (more,) = campaign.read_plan(tmp_path / "more.toml")
+    again = next(more.runs())
+    assert again == first
+    assert campaign.missing_of([part], tmp_path / "kept") == [second]
+    wanted = campaign.missing_of([part, more], tmp_path / "kept")
+    assert (wanted, [run.also for run in wanted]) == ([second, first], [each.also for each in [*more.runs()][::-1]])
+    (kept,) = (tmp_path / "kept").rglob("*.json.gz")
+    was = kept.read_bytes()
+    assert work._one(again) == "", said
+    assert again.kept(tmp_path / "kept")
+    names = ["cropping-0.75-of-8-test", "cropping-0.75-of-8-train", "vanilla-of-6-test"]
+    assert [path.name.split(".s")[0] for path in sorted(kept.parent.iterdir())] == names
+    assert kept.read_bytes() == was
+
     work.stop()
     assert work.compute([second]) == []
     assert not second.kept(tmp_path / "kept")
