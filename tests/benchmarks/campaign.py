@@ -9,8 +9,8 @@ Every run is three commands, joined by files: `pendgen build`, `pendtrain fit`, 
 where a part has it scored on further images. The scores of a finished run are kept at once, under
 `data/results/campaign/<precision>/`, and that is how a later call, on this machine or another, knows what is done:
 commit them. Datasets and unfinished runs stay in `--folder`, where the same command goes on with them; a run whose
-scores are kept is deleted there. Scores that are kept stay as they are: where only further ones are missing, the run is
-trained again for these alone.
+scores are kept is deleted there. Where only further scores of a run are missing, it is trained again and all its scores
+are replaced: those of one run are of one encoder, and another machine does not make the same one to the bit.
 """
 
 import os
@@ -30,7 +30,6 @@ from typing import Any
 import click
 from joblib import cpu_count
 
-from pendeval.writing import write_whole
 from pendgen.dataset import Dataset
 from pendgen.variants import create
 from pendtrain import runs
@@ -189,18 +188,12 @@ class Campaign:
             images = ("--shards", shards / name_of(dataset), "--split", split)
             if problem := self._command("pendtrain", "embed", out / run.place, *images):
                 return problem
-        scores = self.folder / "scores" / out.name
-        keep = ("keep", out, "--to", scores, "--report", out / "report", "--jobs", 1, "--force", "--quiet")
-        if problem := self._command("pendeval", *keep):
+        keep = ("keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--force")
+        if problem := self._command("pendeval", *keep, "--quiet"):
             return problem
-        for path in scores.rglob("*.scores.json.gz"):
-            if not (place := self.kept / run.precision / path.relative_to(scores)).exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(place, path.read_bytes())
         if not run.kept(self.kept):  # told to stop: what was trained stays, and the next campaign goes on from it
             return "" if self.stopped.is_set() else f"no scores of {out} were kept"
         shutil.rmtree(out)
-        shutil.rmtree(scores)
         recipe.unlink()
         click.echo(f"{run.part}: {run.precision}/{run.place} in {(time.monotonic() - began) / 60:.1f} min")
         return ""
