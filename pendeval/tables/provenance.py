@@ -51,11 +51,11 @@ def _constant(record: Record) -> bool:
 
 def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame:
     """The frame of provenance.csv: the runs of the records, then those below `roots` that are not finished."""
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    rows: dict[Any, dict[str, Any]] = {}
     for record in records:
         if record.provenance:
-            row = _row(record.provenance) | {"scored_by": json.dumps(dict(record.scored_by))}
-            rows.setdefault((row.get("run"), row.get("data_digest"), row.get("seed"), row.get("recipe")), row)
+            row = _row(record.provenance)  # of all files of one training alike, of a second one of the same name not
+            rows.setdefault(repr(row), row | {"scored_by": json.dumps(dict(record.scored_by))})
     for root in roots:
         for path in sorted(root.rglob("run.json")) if root.is_dir() else []:
             name = shown(path.parent.relative_to(root) if path.parent != root else Path(root.name))

@@ -813,6 +813,21 @@ def test_provenance(tmp_path: Path, write_run: Write) -> None:
     assert str(tmp_path) not in frames["provenance"].to_csv()
 
 
+def test_provenance_of_a_run_in_two_precisions_and_scored_on_further_images(tmp_path: Path, write_run: Write) -> None:
+    """Two trainings of one name, each with its machine and hours, however many files there are of either."""
+    roots = [tmp_path / precision for precision in ("float32", "bfloat16")]
+    for k, root in enumerate(roots):
+        path = write_run(0, noise=0.01 + k / 100, root=root, **SMALL)
+        write_run(0, data_seed=1, train_data_seed=0, data_name="elsewhere", train_name="vanilla", root=root, **SMALL)
+        description = path.parents[1] / "run.json"
+        held = json.loads(description.read_text())
+        held["environment"]["precision"] = root.name
+        description.write_text(json.dumps(held))
+    origin = report(roots, tmp_path / "out", csv_only=True, quiet=True).frames["provenance"]
+    assert origin["run"].nunique() == 1
+    assert sorted(origin["precision"]) == ["bfloat16", "float32"]
+
+
 @pytest.mark.parametrize(("said", "why"), [("constant", "are constant"), ("nothing", "have no relation to the energy")])
 def test_a_run_that_says_it_learnt_nothing_is_named_once(tmp_path: Path, write_run: Write, said: str, why: str) -> None:
     paths = [write_run(seed, population=True, **SMALL) for seed in (0, 1)]
