@@ -21,6 +21,7 @@ SCORES = {"population_global": 5, "population_local": 4}
 """Measure → digits."""
 SAMPLED = {"population_global": "global_spearman", "population_local": "local_spearman"}
 """What stands for a score where pictures cannot be enumerated."""
+BOTH = ("contrastive", "supervised")
 FAST, CUT = "recipe fast", "recipe fast, epochs 7"
 SHORT = "batch 128, epochs 10, learning rate 0.002, optimiser adamw, warmup epochs 1"
 FREE = "clip norm 1e+06, encoder table, epochs 200, learning rate 0.5, optimiser adamw, weight decay 0"
@@ -162,7 +163,7 @@ def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
 
 def sentences(frames: dict[str, pd.DataFrame], population: Path) -> list[str]:
     """What README says in words around numbers, with the numbers that the tables have."""
-    kinds = (_ahead, _grid, _large, _wanted, _fewer, _outputs, _methods, _labels, _broken, _sure)
+    kinds = (_ahead, _grid, _large, _clean, _wanted, _losses, _fewer, _outputs, _methods, _labels, _broken, _sure)
     return [*(said for kind in kinds for said in kind(frames)), *_range(frames["summary"], population)]
 
 
@@ -249,6 +250,52 @@ def _large(frames: dict[str, pd.DataFrame]) -> list[str]:
     return [
         f"a network reaches {' / '.join(reached)} (n = {n}), {left[0]} and {left[1]} below the oracle's "
         f"{' / '.join(oracle)}"
+    ]
+
+
+def _clean(frames: dict[str, pd.DataFrame]) -> list[str]:
+    """Trained with angle noise, scored on images without."""
+    every = frames["comparisons"].query("data_words == 'vanilla' and schedule == @CUT and dim == 1 and not own")
+    rows = every[every["objective_a"].eq("") & every["split"].eq("test")].set_index(["train_words", "measure"])
+    strong = ("numerical-noise, ε_n 0.2", "numerical-noise, ε_n 0.25")
+    pairs = [[rows.loc[words, measure] for words in strong] for measure in SCORES]
+    assert {(row["method_a"], row["method_b"], row["n"]) for pair in pairs for row in pair} == {(*BOTH, 5)}
+    shown = [
+        " and ".join(spread(row, "difference", digits) for row in pair)
+        for pair, digits in zip(pairs, SCORES.values(), strict=True)
+    ]
+    return [f"contrastive less supervised is {shown[0]} global, {shown[1]} local, at .2 and .25 (n = 5)"]
+
+
+def _losses(frames: dict[str, pd.DataFrame]) -> list[str]:
+    """What absolute error and the rank loss do to supervised training; whether it overfits."""
+    every = frames["comparisons"].query("data_words == 'vanilla' and schedule == @CUT and dim == 1 and own")
+    every = every[every["measure"].eq("population_global") & every["split"].eq("test") & every["n"].eq(5)]
+    rows = every.set_index(["method_a", "objective_a", "objective_b"]).sort_index()
+
+    def gained(method: str) -> str:
+        row = rows.loc[(method, "", "loss spearman")]
+        low, high = (printed(-row[end], 5) for end in ("ci_high", "ci_low"))
+        return f"{printed(-row['difference'], 5)} ({low} to {high})"
+
+    means = [
+        " / ".join(
+            printed(_trained(frames, measure).loc[("supervised", f"loss {loss}", CUT), "mean"], digits)
+            for measure, digits in SCORES.items()
+        )
+        for loss in ("spearman", "l1")
+    ]
+    runs = frames["runs"].query("objective == 'loss l1' and schedule == @CUT and data_words == 'vanilla'")
+    worst = " and ".join(printed(score, 5) for score in sorted(runs["population_global"])[:2])
+    claims = frames["claims"].set_index("claim")
+    split = claims.loc[[f"training-split-{word}" for word in ("global", "local")]]
+    assert split["n"].eq(5).all()
+    less = [spread(row, "estimate", digits) for (_, row), digits in zip(split.iterrows(), (5, 4), strict=True)]
+    return [
+        f"`--loss spearman`, networks reach {means[0]}, {gained('supervised')} above those told the energy and "
+        f"{gained('contrastive')} above contrastive ones",
+        f"Absolute error ends at {means[1]}, for two networks of five at {worst}",
+        f"they score {less[0]} global and {less[1]} local",
     ]
 
 
@@ -455,7 +502,8 @@ def _sure(frames: dict[str, pd.DataFrame]) -> list[str]:
 
 def _of_bfloat16(runs: pd.DataFrame, schedule: str) -> list[str]:
     """What training in bfloat16 adds to both scores, contrastive and supervised, over pairs of the same seeds."""
-    own = runs.query("data_words == 'vanilla' and dim == 1 and objective == '' and schedule == @schedule and own")
+    own = runs.query("data_words == 'vanilla' and dim == 1 and objective == '' and split == 'test' and own")
+    own = own[own["schedule"].eq(schedule)]
     pairs = own[own["precision"].eq("bfloat16")].merge(
         own[own["precision"].eq("float32")], on=["method", "seed", "data_seed"], suffixes=("_half", "")
     )
