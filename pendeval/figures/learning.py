@@ -80,7 +80,8 @@ def _panel(axes: Axes, runs: pd.DataFrame, curves: Mapping[str, pd.DataFrame], s
     if len(places):
         room = 1.2 if places.max() > 4 * places.min() else 2.2  # so that round numbers lie within
         axes.set_xlim(places.min() / room, places.max() * room)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    wide = len(places) > 0 and places.max() > 50 * places.min()  # where more numbers would run into each other
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda place, _: f"{place:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid()

@@ -33,7 +33,8 @@ _COLUMNS = (
 def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     """A line for each method, own settings, schedule and size of training data; global and local side by side."""
     rows = material.optima
-    rows = rows[rows["usual"] & rows["layer"].eq("") & rows["measure"].map(choose.asked).isin(list(MEASURES))]
+    rows = rows[rows["usual"] & rows["own"] & rows["layer"].eq("")]
+    rows = rows[rows["measure"].map(choose.asked).isin(list(MEASURES))]
     rows = rows[rows["mean"].notna() | rows["optimum"].notna()]
     told = rows[rows["optimum"].notna()]
     _, chosen = block(told, data_words="vanilla", dim=1.0, split="test", view="all", recipe_protocol="paper")

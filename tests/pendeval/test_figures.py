@@ -1,6 +1,7 @@
 """Synthetic tables and samples of known content, drawn and read back: from the files, and from what was plotted."""
 
 import hashlib
+import itertools
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -561,6 +562,19 @@ def test_unusual_runs_alone_are_named(tmp_path: Path) -> None:
     for number in ("3", "4", "10", "13", "17"):
         assert reasons[number].endswith(f"{needs}vanilla, antialiased")
     assert reasons["6"].endswith(f"{needs}gaps, 0.4 after gaps, 24 px")
+
+
+def test_beside_an_optimum_stand_networks_trained_on_the_data_it_is_of(
+    tmp_path: Path, only: Callable[..., None]
+) -> None:
+    """And none that was trained with noise and scored on clean images: its line would have the same words."""
+    only("optima")
+    world = whole_world(20, seeds=(0, 1), levels=(0.1,))
+    assert any(row["usual"] and not row["own"] and row["variant"] == "vanilla" for row in world.runs)
+    (drawn,) = world.draw(tmp_path).figures
+    lines = pd.read_csv(drawn.csv).query("method in ['contrastive', 'supervised'] and n > 0")
+    assert set(lines["method"]) == {"contrastive", "supervised"}
+    assert not lines.duplicated(["method", "objective", "schedule", "train_size", "measure"]).any()
 
 
 def test_of_recipes_as_well_filled_the_first_by_name_is_shown() -> None:
@@ -1357,6 +1371,34 @@ def test_no_label_of_one_panel_is_clipped(tmp_path: Path, monkeypatch: pytest.Mo
     assert drawn.faults == []
     assert (labels.clipped, labels.overlapping) == ([], [])
     assert len(labels.numbers) == 14
+
+
+@pytest.mark.parametrize("steps", [500, 2000, 5000, 20_000])
+def test_numbers_below_a_learning_curve_do_not_run_into_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: Callable[..., None], steps: int
+) -> None:
+    only("learning")
+    world = World(0)
+    world.learn(world.add(global_spearman=0.99, local_spearman=0.8), steps)
+    original = figures.rendered
+
+    def rendered(canvas: Any, table: pd.DataFrame) -> tuple[bytes, bytes, bytes]:
+        contents = original(canvas, table)
+        canvas.draw_without_rendering()
+        for axes in canvas.axes:
+            low, high = axes.get_xlim()
+            texts = [
+                text
+                for place, text in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+                if low <= place <= high
+            ]
+            boxes = [text.get_window_extent() for text in texts]
+            assert len(boxes) > 1
+            assert all(box.x1 < after.x0 for box, after in itertools.pairwise(boxes))
+        return contents
+
+    monkeypatch.setattr(figures, "rendered", rendered)
+    assert world.draw(tmp_path).faults == []
 
 
 def test_own_settings_of_matplotlib_neither_matter_nor_change(tmp_path: Path, only: Callable[..., None]) -> None:
