@@ -136,11 +136,11 @@ def name_of(dataset: Dataset) -> str:
 
 def missing_of(parts: list[Part], kept: Path) -> list[Run]:
     """What is not kept yet, in the order of the plan; a run that several parts ask for is scored for all of them."""
-    missing: dict[Run, Run] = {}
-    for run in (run for part in parts for run in part.runs() if not run.kept(kept)):
-        first = missing.setdefault(run, run)
-        missing[run] = replace(first, also=tuple(dict.fromkeys(first.also + run.also)))
-    return list(missing.values())
+    wanted: dict[Run, Run] = {}
+    for run in (run for part in parts for run in part.runs()):
+        first = wanted.setdefault(run, run)
+        wanted[run] = replace(first, also=tuple(dict.fromkeys(first.also + run.also)))
+    return [run for run in wanted.values() if not run.kept(kept)]
 
 
 class Campaign:

@@ -72,7 +72,7 @@ def test_a_run_is_computed_kept_and_found(
     assert again == first
     assert campaign.missing_of([part], tmp_path / "kept") == [second]
     wanted = campaign.missing_of([part, more], tmp_path / "kept")
-    assert (wanted, [run.also for run in wanted]) == ([second, first], [each.also for each in [*more.runs()][::-1]])
+    assert (wanted, [run.also for run in wanted]) == ([first, second], [each.also for each in more.runs()])
     (kept,) = (tmp_path / "kept").rglob("*.json.gz")
     kept.write_bytes(b"of another training")
     assert work._one(again) == "", said
