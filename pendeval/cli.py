@@ -94,12 +94,19 @@ def report(
 @cli.command(
     examples=[
         ("pendeval keep runs/ --to scores/", "a file for each run"),
+        ("pendeval keep scores/ --to small/ --images 250", "some 20 kB each: figures of one encoder show fewer dots"),
     ]
 )
 @_paths
 @option("--to", "folder", type=PATH, required=True, help="Folder of score files.")
 @option("--report", "report_folder", type=PATH, default="report", help="Report whose cache of scores to use.")
 @_only
+@option(
+    "--images",
+    type=click.IntRange(1),
+    show_default="1000 of one output",
+    help="Of so many test images at most, keep the outputs.",
+)
 @option("--force", is_flag=True, help="Replace score files that hold the scores of other embeddings.")
 @_jobs
 @_quiet
@@ -108,6 +115,7 @@ def keep(
     folder: Path,
     report_folder: Path,
     only: tuple[str, ...],
+    images: int | None,
     force: bool,
     jobs: int | None,
     quiet: bool,
@@ -122,9 +130,8 @@ def keep(
 
     from pendeval.report import keep as write
 
-    written, problems = write(
-        paths, folder, report_folder / ".cache", only=only, jobs=jobs or cpu_count(), force=force, quiet=quiet
-    )
+    cache, jobs = report_folder / ".cache", jobs or cpu_count()
+    written, problems = write(paths, folder, cache, only=only, images=images, jobs=jobs, force=force, quiet=quiet)
     for problem in problems:
         click.echo(f"problem: {problem.path}: {problem.reason}", err=True)
     click.echo(f"wrote {len(written)} score files in {folder}/")

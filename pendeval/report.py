@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from pendeval.cache import PopulationError, prune, scored
 from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_up, shown
 from pendeval.nearest import nearest
 from pendeval.progress import track
+from pendeval.sample import first
 from pendeval.scores import Record, read_scores
 from pendeval.tables.condition import rows_of
 from pendeval.writing import csv_bytes, write_whole
@@ -82,6 +83,7 @@ def keep(
     cache: Path,
     *,
     only: Sequence[str] = (),
+    images: int | None = None,
     jobs: int = 1,
     force: bool = False,
     quiet: bool = False,
@@ -90,11 +92,14 @@ def keep(
 
     A score file lies where its run lies below its root. One that is there and holds other embeddings is a problem
     and stays, unless `force`; scores of the same embeddings are brought up to date. `cache` holds what was scored.
+    `images`: of so many test images at most the outputs are kept; None for as many as `sample.thin` takes.
     """
     found, problems = gather(roots, cache, only=only, jobs=jobs, quiet=quiet)
     written: list[Path] = []
     taken: dict[Path, str] = {}
     for record in found:
+        if images is not None and record.sample is not None:
+            record = replace(record, sample=first(record.sample, images))
         path = folder / _kept_name(record)
         if taken.setdefault(path, record.digest) != record.digest:
             problems.append(Problem(path, "would hold the scores of two files of one name; keep their folders apart"))

@@ -5,7 +5,7 @@ encoders of the same data share their first images, however many each has. Label
 show (energies to 1/65535, angles to π/32767), so that a sample read back is the sample that was made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,13 @@ def thin(e: Embeddings, values: NDArray[np.float64]) -> Sample:
         angle=None if e.angle is None else np.rint(_within(flat(e.angle)) / np.pi * 32767) * (np.pi / 32767),
         visible=None if e.visible is None else flat(e.visible),
     )
+
+
+def first(sample: Sample, images: int) -> Sample:
+    """The sample of the first `images` of its images, or of all where it has fewer."""
+    columns = {field.name: getattr(sample, field.name) for field in fields(Sample)}
+    few: dict[str, Any] = {name: None if column is None else column[:images] for name, column in columns.items()}
+    return Sample(**few)
 
 
 def levels(energy: NDArray[np.float64]) -> NDArray[np.float64]:

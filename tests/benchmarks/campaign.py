@@ -40,6 +40,9 @@ KEPT = Path("data/results/campaign")
 PAIR = ({"method": "contrastive"}, {"method": "supervised"})
 PRECISIONS = ("fp32", "auto")
 _OF_DATASET = {each.name for each in fields(Dataset)} - {"variant"}
+DRAWN, IMAGES = 2, 250
+"""Replicates whose outputs are kept as `pendeval keep` does, for figures of one encoder, and test images of each of the
+others', of which scores are asked and their agreement: so that all of the plan stays below 15 MB."""
 SPEED = 350.0  # images/s and core at 32 pixels, to tell about how long it takes
 
 
@@ -188,7 +191,9 @@ class Campaign:
             images = ("--shards", shards / name_of(dataset), "--split", split)
             if problem := self._command("pendtrain", "embed", out / run.place, *images):
                 return problem
-        keep = ("keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--force")
+        keep = ["keep", out, "--to", self.kept / run.precision, "--report", out / "report", "--jobs", 1, "--force"]
+        if run.recipe.seed >= DRAWN:
+            keep += ["--images", IMAGES]
         if problem := self._command("pendeval", *keep, "--quiet"):
             return problem
         if not run.kept(self.kept):  # told to stop: what was trained stays, and the next campaign goes on from it

@@ -75,12 +75,16 @@ def test_a_run_is_computed_kept_and_found(
     assert (wanted, [run.also for run in wanted]) == ([first, second], [each.also for each in more.runs()])
     (kept,) = (tmp_path / "kept").rglob("*.json.gz")
     kept.write_bytes(b"of another training")
+    monkeypatch.setattr(campaign, "DRAWN", 0)
+    monkeypatch.setattr(campaign, "IMAGES", 3)
     assert work._one(again) == "", said
     assert again.kept(tmp_path / "kept")
     names = ["cropping-0.75-of-8-test", "cropping-0.75-of-8-train", "vanilla-of-6-test"]
     made = sorted(kept.parent.iterdir())
     assert [path.name.split(".s")[0] for path in made] == names
-    assert len({str(read_scores(path).provenance["began"]) for path in made}) == 1
+    held = [read_scores(path) for path in made]
+    assert len({str(each.provenance["began"]) for each in held}) == 1
+    assert [len(each.sample.energy) for each in held if each.sample is not None] == [3, 3, 3]
 
     work.stop()
     assert work.compute([second]) == []

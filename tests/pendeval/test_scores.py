@@ -501,6 +501,27 @@ def test_keep_writes_once(tmp_path: Path, write_run: Write, command: Callable[..
     assert kept_in(tmp_path / "kept") == first
 
 
+def test_of_fewer_images_everything_else_is_kept(
+    tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
+) -> None:
+    write_run(population=True, **SMALL)
+    argv = ("pendeval", "keep", tmp_path / "runs", "--report", tmp_path / "out", *ALONE)
+    assert command(*argv, "--to", tmp_path / "whole")[0] == 0
+    assert command(*argv, "--to", tmp_path / "few", "--images", 25)[0] == 0
+    whole, few = (read_scores(next((tmp_path / name).rglob("*.gz"))) for name in ("whole", "few"))
+    assert whole.sample is not None
+    assert few.sample is not None
+    assert len(whole.sample.energy) > 25
+    for column in fields(Sample):
+        every, those = getattr(whole.sample, column.name), getattr(few.sample, column.name)
+        np.testing.assert_array_equal(those, every[:25])
+    assert pack(replace(few, sample=whole.sample)) == pack(whole)
+    kept = ("pendeval", "keep", tmp_path / "whole", "--report", tmp_path / "out", *ALONE)
+    assert command(*kept, "--to", tmp_path / "whole", "--images", 25)[0] == 0  # of score files as of embeddings
+    assert kept_in(tmp_path / "whole") == kept_in(tmp_path / "few")
+    assert command(*argv, "--to", tmp_path / "none", "--images", 0)[0] == 2
+
+
 def test_other_embeddings_are_not_replaced_unless_forced(
     tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
 ) -> None:
