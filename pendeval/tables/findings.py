@@ -5,7 +5,7 @@ of one question are corrected together (Holm), over data, schedules and both sco
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ FINDINGS: dict[str, str] = {
 AHEAD = "Who is ahead, contrastive or supervised training?"
 ORDER = "Does the loss itself want the order of the oracle?"
 OTHERS = "Is another method ahead of contrastive training?"
+SETTINGS = "Does another loss or setting serve a method better than its usual one?"
 LABELS = "What is it worth to be told the energies of some pendulums?"
 BROKEN = "How often do gaps in the training energies break the representation, and what mends it?"
 FEWEST = 5
@@ -55,6 +56,7 @@ def findings(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         ("comparisons", _ahead),
         ("optima", _orders),
         ("comparisons", _others),
+        ("comparisons", _settings),
         ("labelled", _labels),
         ("fractures", _broken),
     )
@@ -189,19 +191,33 @@ def _others(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         if known is None or pair.row["mean_b"] > known.row["mean_b"]:
             held[pair.row["method_b"]] = pair
     for found in best.values():
-        ranked = sorted(found.values(), key=lambda pair: -float(pair.row["mean_b"]))
-        texts = [f"{_name(pair.row, '_b')} {_interval(_turned(pair.row))}" for pair in ranked]
-        ahead, open_, behind = (
-            ", ".join(text for text, pair in zip(texts, ranked, strict=True) if pair.sign(_GLOBAL) == sign)
-            for sign in (-1, 0, 1)
-        )
-        answer = f"Ahead: {ahead or 'none'}. Open: {open_ or 'none'}. Behind: {behind or 'none'}."
-        answer += f" Global Spearman less that of contrastive training, n = {min(pair.row['n'] for pair in ranked)}."
-        yield (
-            ranked[0].finding(OTHERS, "figure-learning", answer)
-            | {name: value for name, value in _turned(ranked[0].row).items() if name in ("ci_low", "ci_high")}
-            | {"estimate": -ranked[0].row["difference"]}
-        )
+        yield _ranked(found.values(), OTHERS, "contrastive training")
+
+
+def _settings(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """Other losses and settings of a method less its usual ones; how many labels it has is asked elsewhere."""
+    same = [row for row in rows if row["method_a"] == row["method_b"] and row["encoder"] in PAPER_ENCODERS]
+    other = [row for row in same if not row["objective_a"] and row["objective_b"]]
+    found: dict[tuple[str, str], list[_Pair]] = {}
+    for pair in _pairs([row for row in other if "labelled" not in row["objective_b"]]):
+        found.setdefault((pair.row["counterpart"], pair.row["method_a"]), []).append(pair)
+    for (_, method), pairs in found.items():
+        yield _ranked(pairs, SETTINGS, f"{method.replace('_', '-')} training as it usually is")
+
+
+def _ranked(pairs: Iterable[_Pair], question: str, usual: str) -> dict[str, Any]:
+    """The second sides of pairs, the best first, less the first one that all have, `usual`."""
+    ranked = sorted(pairs, key=lambda pair: -float(pair.row["mean_b"]))
+    texts = [f"{_name(pair.row, '_b')} {_interval(_turned(pair.row))}" for pair in ranked]
+    ahead, open_, behind = (
+        ", ".join(text for text, pair in zip(texts, ranked, strict=True) if pair.sign(_GLOBAL) == sign)
+        for sign in (-1, 0, 1)
+    )
+    answer = f"Ahead: {ahead or 'none'}. Open: {open_ or 'none'}. Behind: {behind or 'none'}."
+    answer += f" Global Spearman less that of {usual}, n = {min(pair.row['n'] for pair in ranked)}."
+    turned = _turned(ranked[0].row)
+    numbers = {"estimate": turned["difference"], "ci_low": turned["ci_low"], "ci_high": turned["ci_high"]}
+    return ranked[0].finding(question, "figure-learning", answer) | numbers
 
 
 def _turned(row: Row) -> Row:

@@ -84,7 +84,7 @@ def rows_of_data(frames: dict[str, pd.DataFrame]) -> list[list[str]]:
     every = frames["comparisons"].query("view == 'all' and dim == 1 and schedule == @CUT and train_pendulums == 5120")
     every = every[every.apply(of_paper, axis=1) & every["own"]].set_index(["data_words", "measure"])
     found = []
-    for words in frames["findings"].query("table == 'comparisons' and about.str.endswith(', ' + @CUT)")["about"]:
+    for words in frames["findings"].query("question == @AHEAD and about.str.endswith(', ' + @CUT)")["about"]:
         name = words.removesuffix(f", {CUT}")
         sampled = (name, "population_global") not in every.index
         rows = [every.loc[name, SAMPLED[measure] if sampled else measure] for measure in SCORES]

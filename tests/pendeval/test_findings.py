@@ -13,7 +13,7 @@ from pendeval import tables
 from pendeval.claims import judge
 from pendeval.claims.scores import MARGINS
 from pendeval.tables.comparisons import compare
-from pendeval.tables.findings import AHEAD, BROKEN, FEWEST, FINDINGS, LABELS, ORDER, OTHERS, findings
+from pendeval.tables.findings import AHEAD, BROKEN, FEWEST, FINDINGS, LABELS, ORDER, OTHERS, SETTINGS, findings
 from pendeval.tables.fractures import fractures
 from pendeval.tables.labelled import labelled
 from pendeval.tables.optima import optima
@@ -240,6 +240,27 @@ def test_other_methods_beside_contrastive_training() -> None:
     assert row["ci_low"] < row["estimate"] < row["ci_high"]
     (turned,) = answers(asked(*trained("contrastive", worse), *trained("byol", plain)), OTHERS).values()
     assert turned["answer"].startswith("Ahead: byol 0.10010 (")
+
+
+def test_other_losses_and_settings_beside_a_methods_own() -> None:
+    plain = [(0.99, 0.7), (0.9901, 0.7), (0.9902, 0.7)]
+    better = [(a + 0.002 + 0.00001 * k, 0.75 + 0.001 * k) for k, (a, _) in enumerate(plain)]
+    worse = [(a - 0.1 - 0.0001 * k, 0.5 - 0.001 * k) for k, (a, _) in enumerate(plain)]
+    rows = trained("supervised", plain) + trained("contrastive", better)
+    assert not answers(asked(*rows), SETTINGS)
+    rows += trained("supervised", better, own={"loss": "spearman"}) + trained("supervised", worse, own={"loss": "l1"})
+    rows += trained("supervised", worse, own={"labelled": 0.1})  # what labels are worth is another question
+    (row,) = answers(asked(*rows), SETTINGS).values()
+    half = stats.t.ppf(0.975, 2) * stats.sem([0.002, 0.00201, 0.00202])
+    assert row["answer"].startswith(f"Ahead: supervised loss spearman 0.00201 ({0.00201 - half:.5f} to ")
+    assert "Open: none. Behind: supervised loss l1 −0.10010 (" in row["answer"]
+    assert row["answer"].endswith("Global Spearman less that of supervised training as it usually is, n = 3.")
+    assert (row["estimate"], row["ci_low"]) == pytest.approx((0.00201, 0.00201 - half))
+    others = trained("byol", worse) + trained("byol", [(0.97, 0.6), (0.50, 0.7), (0.99, 0.8)], own={"space": "sphere"})
+    of_two = asked(*rows, *others)
+    of_two = of_two[of_two["question"].eq(SETTINGS)]
+    assert [answer.split(".")[0] for answer in of_two["answer"]] == ["Ahead: supervised loss spearman 0", "Ahead: none"]
+    assert "Open: byol space sphere −0." in of_two["answer"].iloc[1]
 
 
 def test_what_labels_are_worth() -> None:
