@@ -35,6 +35,7 @@ from scipy.special import ndtr
 
 from pendgen import antialias, physics
 from pendgen.dataset import Dataset, Geometry, Split
+from pendgen.elementary import arccos, arcsin
 from pendgen.render import positions, visible
 from pendgen.variants.variant import Range
 
@@ -138,7 +139,7 @@ def _tabulated(dataset: Dataset, time_range: Range, nodes: int, workers: int) ->
 def arcs(geometry: Geometry) -> tuple[Float, Float]:
     """Angles in [−π, π] at which some coordinate of the bob changes, and the middles of the arcs."""
     half = (np.arange(-geometry.radius, geometry.radius) + 0.5) / geometry.radius
-    rows, columns = np.arccos(half), np.arcsin(half)
+    rows, columns = arccos(half), arcsin(half)
     turned = np.sign(columns) * np.pi - columns
     edges = np.unique(np.concatenate([rows, -rows, columns, turned, [-np.pi, np.pi]]))
     return edges, (edges[1:] + edges[:-1]) / 2

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ellipj, ellipk, ellipkinc, ellipkm1
 
+from pendgen.elementary import arcsin, arctan2
+
 # scipy's ellipj switches at m ≥ 1 − 1e-10 to a series that holds only for |t| well below the
 # quarter period K; past it the returned angle is wrong by up to π. Those energies go through
 # `_near_separatrix`, which brings t below K/2 first.
@@ -32,7 +34,7 @@ def angle(time: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
     # At m = 1 the pendulum has come to the top long before t = 300, and ellipj is NaN from 355 on.
     sn, _, dn, _ = ellipj(np.where(m == 1.0, np.clip(t, -300.0, 300.0), t), m)
     # cos(θ/2) = dn, so the two-argument arctangent stays exact where arcsin is ill-conditioned.
-    theta = 2.0 * np.arctan2(np.sqrt(m) * sn, dn)
+    theta = 2.0 * arctan2(np.sqrt(m) * sn, dn)
     slow = (m > _SERIES_FROM) & (m < 1.0)
     if np.any(slow):
         theta = np.where(slow, _near_separatrix(t, np.where(slow, m, 0.5)), theta)
@@ -57,7 +59,7 @@ def passing(angle: ArrayLike, energy: ArrayLike) -> NDArray[np.float64]:
     if not inside.all():
         raise ValueError(f"energy must lie above 0 and below 1, found {m[~inside][0]}")
     sn = np.clip(np.sin(theta / 2.0) / np.sqrt(m), -1.0, 1.0)
-    return np.asarray(ellipkinc(np.arcsin(sn), m), np.float64)
+    return np.asarray(ellipkinc(arcsin(sn), m), np.float64)
 
 
 def _near_separatrix(t: NDArray[np.float64], m: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,5 +72,7 @@ def _near_separatrix(t: NDArray[np.float64], m: NDArray[np.float64]) -> NDArray[
     sn, _, dn, _ = ellipj(np.where(near, u, 0.0), m)
     _, cn, _, _ = ellipj(np.where(near, 0.0, quarter - np.abs(u)), m)
     # sn(u)/dn(u) = cn(K−u)/√(1−m): tan(θ/2) without either small factor.
-    outer = np.copysign(np.arctan2(np.sqrt(m) * cn, np.sqrt(m1)), u)
-    return np.asarray(2.0 * np.where(near, np.arctan2(np.sqrt(m) * sn, dn), outer), np.float64)
+    # Both are tangents of θ/2 as a fraction, of which only one is ever needed.
+    up, down = np.where(near, np.sqrt(m) * sn, np.sqrt(m) * cn), np.where(near, dn, np.sqrt(m1))
+    half = arctan2(up, down)
+    return np.asarray(2.0 * np.where(near, half, np.copysign(half, u)), np.float64)

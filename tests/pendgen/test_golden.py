@@ -4,10 +4,14 @@ Noise-free pixels must come out the same on every platform. Where noise is drawn
 its policy (NEP 19) lets them change in a new release, and then only the noisy rows here may follow.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from pendgen.build import build
 from pendgen.dataset import PROTOCOLS, SPLITS, Dataset
@@ -57,6 +61,23 @@ def test_golden(name: str, protocol: str, tmp_path: Path) -> None:
         way = {"num_shards": 12, "workers": 3, "container": "webdataset"}
         again = small(VARIANTS[name], protocol, tmp_path / "again", **way)
         assert read_manifest(again)["digest"] == digest
+
+
+def test_the_digest_does_not_depend_on_what_the_processor_can(tmp_path: Path) -> None:
+    """NumPy computes some functions otherwise where it finds AVX2 or AVX-512: here once with it, once without."""
+    found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    if not found:
+        pytest.skip("NumPy has nothing beyond its baseline for this processor")
+    dataset = Dataset(NumericalNoise(1.0), size=16, pendulums=12, images=4)
+    ours, _ = build(dataset, tmp_path / "with", quiet=True)
+    given = {"variant": "numerical-noise", "eps-n": 1, "size": 16, "pendulums": 12, "images": 4}
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    argv = [sys.executable, "-m", "pendgen", "build", *words, "--out", str(tmp_path / "without")]
+    subprocess.run(argv, check=True, env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(found)}, timeout=120)
+    other = tmp_path / "without" / ours.relative_to(tmp_path / "with")
+    one, same = read_manifest(ours), read_manifest(other)
+    assert one["digest"] == same["digest"]
+    assert one["population"]["digest"] == same["population"]["digest"]
 
 
 def test_train_and_test_differ_and_seeds_differ(tmp_path: Path) -> None:
