@@ -2,8 +2,8 @@
 
 `judge` fills claims.csv: every claim always has its row, "undecided" with what to run where runs are missing. Which
 rows count is decided in `claims.rows`, how they are judged in `claims.rules` and `claims.counts` (what those take and
-give: `claims.judgement`); the claims themselves stand in `claims.scores`, `claims.gaps`, `claims.representation` and
-`claims.appendix`.
+give: `claims.judgement`); the claims themselves stand in `claims.scores`, `claims.gaps`, `claims.representation`,
+`claims.ambiguity` and `claims.appendix`.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pendeval.claims import appendix, gaps, representation, scores
+from pendeval.claims import ambiguity, appendix, gaps, representation, scores
 from pendeval.claims.claim import Claim
 from pendeval.claims.frame import Rows
 from pendeval.claims.judgement import UNDECIDED, Judgement, Table
@@ -23,7 +23,9 @@ from pendeval.conditions import FULL_IMAGES, FULL_PENDULUMS
 from pendeval.settings import USUAL_GAPS
 from pendeval.verdict import holm, t_interval
 
-CLAIMS: tuple[Claim, ...] = (*scores.CLAIMS, *gaps.CLAIMS, *representation.CLAIMS, *appendix.CLAIMS)
+CLAIMS: tuple[Claim, ...] = tuple(
+    claim for room in (scores, gaps, representation, ambiguity, appendix) for claim in room.CLAIMS
+)
 """Every claim."""
 MOST_REPLICATES = 1000
 """More are not asked for by number."""

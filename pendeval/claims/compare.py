@@ -16,6 +16,7 @@ STRONG = 0.2
 """Numerical noise from which on the paper sees the contrastive encoder behind."""
 EPS_N, EPS_G = Axis("level", "ε_n", NOISE), Axis("level", "ε_g", NOISE)
 MILD_N = Axis("level", "ε_n", tuple(level for level in NOISE if level < STRONG))
+MILD_G = Axis("level", "ε_g", MILD_N.wanted)
 STRONG_N = Axis("level", "ε_n", tuple(level for level in NOISE if level >= STRONG))
 ALPHA_G = Axis("level", "α_g", (0.2, 0.3, 0.4, 0.6, 0.8))
 SMALL_G, LARGE_G = Axis("level", "α_g", (0.2, 0.3, 0.4)), Axis("level", "α_g", (0.6, 0.8))
@@ -88,6 +89,11 @@ def one(
     """A measure of one method's runs."""
     side = Side(method, variant, objective=objective, dim=dim)
     return Question({method: side}, (measure,), of(method, measure), axis, also=tuple(also))
+
+
+def log(values: Float) -> Float:
+    """The logarithm of what is above 0, NaN elsewhere."""
+    return np.asarray(np.log(np.where(values > 0, values, np.nan)))
 
 
 def trend(x: Float, values: Float, present: NDArray[np.bool_]) -> Float:

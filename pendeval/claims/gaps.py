@@ -4,6 +4,8 @@ Scores of runs that may fracture are mixtures, so means are judged by sign flips
 often runs fracture is reported by itself.
 """
 
+from functools import partial
+
 import numpy as np
 
 from pendeval.claims.claim import Claim
@@ -45,15 +47,22 @@ def _unfractured(cells: Cells) -> Float:
 
 
 def _falls(method: str, word: str, measure: str) -> Claim:
-    def falling(cells: Cells) -> Float:
+    def falling(cells: Cells, measure: str = measure) -> Float:
         return -trend(cells.levels, cells(method, measure), cells.present)
 
+    def ask(measure: str, *also: tuple[str, Question]) -> Question:
+        shown = (("score", of(method, measure)),)
+        value = partial(falling, measure=measure)
+        return Question({method: Side(method, "gaps")}, (measure,), value, ALPHA_G, shown=shown, also=also)
+
+    inside = word == "interpolation"
+    wider = " A wider gap holds more of the energies, in whose order any score rises, the oracle's too."
     return Claim(
         f"gaps-falls-{word}-{method}",
         "3.3, Fig. 6",
-        f"As the gaps grow, {method} {'global Spearman' if word == 'global' else 'Spearman inside the gaps'} falls.",
-        "Spearman's ρ of score and α_g within each replicate, sign reversed.",
-        Question({method: Side(method, "gaps")}, (measure,), falling, ALPHA_G, shown=(("score", of(method, measure)),)),
+        f"As the gaps grow, {method} {'Spearman inside the gaps' if inside else 'global Spearman'} falls.",
+        f"Spearman's ρ of score and α_g within each replicate, sign reversed.{wider if inside else ''}",
+        ask(measure, *((("seen bands between the gaps", ask("interior_band_spearman")),) if inside else ())),
         Above(test="flips"),
         WANTED,
         sweeps=(f"--method {method}",),

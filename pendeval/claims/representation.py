@@ -1,33 +1,29 @@
-"""Claims about the representation itself: its form, its range, its density, and where blank images are put.
+"""Claims about the representation itself: its form, its range and its density.
 
-Sources: sections 3.1, 4.2 and 4.3, Figs. 4, 10 and 12. Range and density belong to one output.
+Sources: sections 3.1 and 4.2, Figs. 4 and 10. Range and density belong to one output.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 from scipy.stats import rankdata
 
 from pendeval.claims.claim import Claim
 from pendeval.claims.compare import (
-    BLANKS_C,
-    BOTH,
     DIMS,
     EPS_N,
     NUMERICAL,
-    SCORES,
     SEGMENT,
     STRONG_N,
     Float,
+    log,
     of,
     one,
-    shortfall,
     slope,
     trend,
 )
 from pendeval.claims.question import STRATUM, Axis, Cells, Question, Side
-from pendeval.claims.rules import Above, EveryLevel, Inside, Spread
+from pendeval.claims.rules import Above, Inside, Spread
 
 RANGE = "representation_range"
 BENT = 0.1
@@ -38,17 +34,10 @@ STEADY = float(np.log2(1 + SPREAD))
 """Exponent of the range below which doubling a setting changes it by less than SPREAD."""
 ROOT, ROOT_MARGIN = 0.5, 0.1
 """The optimal InfoNCE embedding's range goes as √τ; exponents this near count as that."""
-LOWEST_BLANK = {0.75: 0.14}
-"""Lowest energy that can give a blank image, at the only α_c that leaves a whole segment without them."""
 FEWEST_SEGMENTS = 4
 ONE = ("--method contrastive",)
 _TEMPERATURE = Axis("temperature", "τ", open=True)
 _CLIP = Axis("clip_norm", "largest gradient norm", open=True)
-
-
-def _log(values: Float) -> Float:
-    """The logarithm of what is above 0, NaN elsewhere."""
-    return np.asarray(np.log(np.where(values > 0, values, np.nan)))
 
 
 def _nonlinear(cells: Cells) -> Float:
@@ -71,7 +60,7 @@ def _density_rank(cells: Cells) -> Float:
 def _high_less_low(cells: Cells, measure: str, logarithm: bool) -> Float:
     """Mean over the three highest segments less that over the three lowest: (1, R)."""
     values = cells("contrastive", measure)
-    values = _log(values) if logarithm else values
+    values = log(values) if logarithm else values
     low, high = cells.levels <= 3, cells.levels >= 5
     if low.sum() < 3 or high.sum() < 3:
         return np.full((1, values.shape[1]), np.nan)
@@ -88,7 +77,7 @@ def _shrinks(cells: Cells) -> Float:
 
 def _exponent(cells: Cells) -> Float:
     """Exponent of the range in the setting that the axis varies: (1, R)."""
-    return slope(np.log(cells.levels), _log(cells("contrastive", RANGE)), cells.present)
+    return slope(np.log(cells.levels), log(cells("contrastive", RANGE)), cells.present)
 
 
 def _swept(axis: Axis, setting: str, options: Sequence[str]) -> tuple[Question, tuple[str, ...]]:
@@ -101,48 +90,6 @@ def _swept(axis: Axis, setting: str, options: Sequence[str]) -> tuple[Question, 
 
 _BY_TEMPERATURE, _TEMPERATURES = _swept(_TEMPERATURE, "temperature", ("", " --temperature 0.05", " --temperature 0.2"))
 _BY_CLIP, _CLIPS = _swept(_CLIP, "clip_norm", ("", " --clip-norm 1", " --clip-norm 10"))
-
-
-def _scatter(cells: Cells) -> Float:
-    """How far images lie from the mean of their pendulum, in standard deviations of all images in view."""
-    return np.sqrt(np.clip(1 - cells("in view", "time_invariance"), 0, None))
-
-
-def _hurt(cells: Cells, measure: str) -> Float:
-    lost = {m: shortfall(cells, f"{m}, cropped", measure) - shortfall(cells, m, measure) for m in BOTH}
-    return lost["contrastive"] - lost["supervised"]
-
-
-def _where_blank(cells: Cells) -> Float:
-    """Rise of log density against vanilla where images can be blank, less the rise where none can: (1, R)."""
-    rise = _log(cells("cropped", "density")) - _log(cells("vanilla", "density"))
-    free = cells.levels / len(SEGMENT.wanted) < LOWEST_BLANK[0.75] + 0.01
-    if not free.any() or free.all():
-        return np.full((1, rise.shape[1]), np.nan)
-    held = np.isfinite(rise[~free]).any(axis=0)
-    mean = np.full(rise.shape[1], np.nan)
-    mean[held] = np.nanmean(rise[~free][:, held], axis=0)
-    return np.asarray((mean - rise[free].mean(axis=0))[None])
-
-
-def _ambiguity(word: str, measure: str) -> Claim:
-    sides = {f"{m}, cropped": Side(m, "cropping", view="visible") for m in BOTH}
-    sides |= {m: Side(m, fixed=True) for m in BOTH}
-    return Claim(
-        f"ambiguity-{word}",
-        "4.3",
-        f"At every cropping that leaves blank images, they cost contrastive more {word} Spearman on the other images "
-        "than supervised.",
-        "Oracle less score on images with both bobs in view, less the same on vanilla; contrastive less supervised.",
-        Question(
-            sides,
-            (measure, f"oracle_{measure}"),
-            partial(_hurt, measure=measure),
-            BLANKS_C,
-            shown=tuple((f"shortfall of {n}", partial(shortfall, side=n, measure=measure)) for n in sides),
-        ),
-        EveryLevel(what="cropping"),
-    )
 
 
 CLAIMS = (
@@ -285,42 +232,5 @@ CLAIMS = (
         Above(every_run=True),
         sweeps=ONE,
     ),
-    Claim(
-        "blank-average",
-        "4.3, Fig. 12",
-        "Contrastive training sends blank images to the average of the images they could be.",
-        "Blank images less the mean of visible images at their energies, in standard deviations of the visible images.",
-        Question(
-            {"blank": Side("contrastive", "cropping"), "in view": Side("contrastive", "cropping", view="visible")},
-            ("blank_offset",),
-            of("blank", "blank_offset"),
-            BLANKS_C,
-            further={"margin": _scatter},
-            shown=(("scatter of the images in view", _scatter),),
-            also=(("supervised", one("supervised", "blank_offset", "cropping", BLANKS_C)),),
-        ),
-        Inside(0, 0, "the scatter of the run's images in view about their pendulum's mean, √(1 − time invariance)"),
-    ),
-    *(_ambiguity(word, measure) for word, measure in SCORES.items()),
-    Claim(
-        "density-blanks",
-        "4.3, Fig. 12",
-        "Cropping raises the density of contrastive representations only at energies that have blank images.",
-        "Rise of log density against vanilla at α_c = .75, mean of the segments with blank images less the one without "
-        "(energies below .14).",
-        Question(
-            {
-                "cropped": Side("contrastive", "cropping", level=0.75),
-                "vanilla": Side("contrastive"),
-            },
-            ("density",),
-            _where_blank,
-            SEGMENT,
-            "segments",
-            shown=(("density cropped", of("cropped", "density")), ("on vanilla", of("vanilla", "density"))),
-        ),
-        Above(),
-        sweeps=ONE,
-    ),
 )
-"""Claims of sections 3.1, 4.2 and 4.3 about representations."""
+"""Claims of sections 3.1 and 4.2 about representations."""

@@ -16,6 +16,7 @@ from pendeval.claims.compare import (
     GLOBAL,
     GRAPHICAL,
     LOCAL,
+    MILD_G,
     MILD_N,
     NUMERICAL,
     SCORES,
@@ -129,11 +130,12 @@ def _local_first(method: str) -> list[Claim]:
     measures = (LOCAL, f"oracle_{LOCAL}", GLOBAL, f"oracle_{GLOBAL}")
     shown = tuple((f"{word} lost", partial(_lost, measure=measure)) for word, measure in SCORES.items())
     loss = "Share of the zero-noise score lost to noise, less the share that the oracle loses; "
+    beyond = ", beyond what the oracle loses"
     return [
         Claim(
             f"local-first-onset-{method}",
             "3.2, Fig. 5",
-            f"As numerical noise grows, {method} local Spearman starts to fall sharply before global Spearman.",
+            f"As numerical noise grows, {method} local Spearman starts to fall sharply before global Spearman{beyond}.",
             f"{loss}the decade of noise at which it reaches {SHARP:g}, global less local (above 0: local first).",
             Question(sides, measures, _onset_first, EPS_N, shown=shown),
             Above(),
@@ -142,7 +144,7 @@ def _local_first(method: str) -> list[Claim]:
         Claim(
             f"local-first-share-{method}",
             "3.2, Fig. 5",
-            f"Numerical noise takes a larger share of {method} local than of global Spearman.",
+            f"Numerical noise takes a larger share of {method} local than of global Spearman{beyond}.",
             f"{loss}local less global.",
             Question(sides, measures, _share_first, EPS_N, shown=shown),
             Above(averaged=True),
@@ -236,7 +238,7 @@ CLAIMS = (
     *(claim for method in BOTH for claim in _local_first(method)),
     *(_resistant(word, measure) for word, measure in SCORES.items()),
     *_pronounced("numerical", "moderate numerical noise (ε_n < .2)", NUMERICAL, MILD_N),
-    *_pronounced("graphical", "graphical noise", GRAPHICAL, EPS_G),
+    *_pronounced("graphical", "moderate graphical noise (ε_g < .2)", GRAPHICAL, MILD_G),
     *(_hungry(word, measure) for word, measure in SCORES.items()),
 )
 """Claims of sections 3.1, 3.2 and 6, without those about gaps."""

@@ -579,6 +579,23 @@ def ambiguity(word: str) -> Iterator[Truth]:
     yield from spare(5, "0 at α_c = .75, ten times the recorded difference at the others", draw, 10.0)
 
 
+def ambiguity_supervised(word: str) -> Iterator[Truth]:
+    measure = MEASURE[word]
+    margin = claims.scores.MARGINS[measure]
+
+    def draw(world: World, cost: Any) -> Drawn:
+        sd = series("crop", world.levels, "supervised", f"{word} sd", visible=True)
+        held = {("supervised, cropped", measure): world.normal(0.9 - np.asarray(cost), sd)}
+        held["supervised", measure] = world.normal(0.9, TRAINING_SD[word]["s"], True)
+        held["supervised, cropped", f"oracle_{measure}"] = world.normal(0.95, 0.0)
+        held["supervised", f"oracle_{measure}"] = world.normal(0.95, 0.0, True)
+        return held
+
+    yield from bordered((0.0, margin, 20 * margin), 5, "costs {}, sd as recorded", draw)
+    words = f"{margin:g} at α_c = .75, nothing at the others"
+    yield from spare(5, words, lambda world, less: draw(world, margin - less), margin)
+
+
 def density_blanks() -> Iterator[Truth]:
     def draw(world: World, size: float) -> Drawn:
         rise = np.where(world.levels > 1, size, 0.0) + 0.3
@@ -713,7 +730,11 @@ SCENARIOS: dict[str, Callable[[], Iterator[Truth]]] = {
     "low-energies-sparser": partial(energies, "density", 0.8, 0.08, "as recorded"),
     "low-energies-better": partial(energies, "spearman", 0.15, 0.03, "assumed"),
     "blank-average": blanks,
-    **{f"ambiguity-{w}": partial(ambiguity, w) for w in MEASURE},
+    **{
+        f"ambiguity-{whom}{w}": partial(ask, w)
+        for w in MEASURE
+        for whom, ask in (("", ambiguity), ("supervised-", ambiguity_supervised))
+    },
     "density-blanks": density_blanks,
     **{f"training-split-{w}": partial(training_split, w) for w in MEASURE},
     **{f"l1-{w}": partial(absolute, w) for w in MEASURE},

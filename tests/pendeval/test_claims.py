@@ -298,10 +298,10 @@ def test_exact_scores_for_all_or_for_none() -> None:
 
 def test_complete_replicates_alone_enter_an_average() -> None:
     """A replicate that lacks a level would move the mean over levels; two of five lack the strongest noise here."""
-    frame = both("pronounced-graphical-global", np.linspace(0, 0.09, 10))
+    frame = both("pronounced-graphical-global", np.linspace(0, 0.07, 8))
     vanilla = frame["variant"].eq("vanilla")
     frame.loc[vanilla, "population_global"] = 0.8
-    lacking = frame["level"].eq(0.25) & frame["seed"].isin([0, 1])
+    lacking = frame["level"].eq(0.125) & frame["seed"].isin([0, 1])
     row = verdict("pronounced-graphical-global", frame[~lacking])
     assert row["n"] == 3
     assert row["reasons"] == "3 replicates, not 5"
@@ -503,6 +503,11 @@ def test_an_equal_shortfall_of_both_methods_supports_nothing() -> None:
     row = verdict("ambiguity-global", rows("ambiguity-global", drawn))
     assert (row["verdict"], row["conditions"]) == ("supported", 4)
     assert "shortfall of contrastive, cropped 0.014" in row["evidence"]
+    spared = verdict("ambiguity-supervised-global", rows("ambiguity-supervised-global", drawn))
+    assert (spared["verdict"], spared["estimate"]) == ("contradicted", pytest.approx(-0.003, abs=1e-4))
+    drawn["supervised, cropped", G] = drawn["supervised, cropped", G] + 0.013
+    spared = verdict("ambiguity-supervised-global", rows("ambiguity-supervised-global", drawn))
+    assert (spared["verdict"], spared["estimate"]) == ("supported", pytest.approx(0.01, abs=1e-4))
 
 
 def test_vertical_needs_more_than_random_outputs_give() -> None:
