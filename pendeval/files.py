@@ -56,16 +56,21 @@ def find(root: Path, only: Sequence[str] = (), endings: Sequence[str] = ENDINGS)
         raise FileNotFoundError(f"no folder {root}{meant}")
     ends = tuple(endings)
     every = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.name.lower().endswith(ends))
-    named = [path for path in every if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    named = [path for path in every if not hidden(path, root)]
     files = [path for path in named if path.is_file()]
     problems = [Problem(path, "not a regular file") for path in named if not path.is_file()]
-    for description in sorted(root.rglob("run.json")):
+    for description in sorted(path for path in root.rglob("run.json") if not hidden(path, root)):
         below = [path for path in files if path.is_relative_to(description.parent)]
         reason = _unfinished(description) or ("" if below else "complete, but without embeddings")
         if reason and not (only and _left_out(description.parent, only)):
             problems.append(Problem(description.parent, reason))
         files = [path for path in files if not reason or path not in below]
     return files, problems
+
+
+def hidden(path: Path, root: Path) -> bool:
+    """Whether a path below `root` lies in a folder, or is a file, whose name begins with a dot."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def pair_up(paths: Sequence[Path]) -> tuple[list[Source], list[Problem]]:

@@ -92,7 +92,7 @@ def keep(
 
     A score file lies where its run lies below its root. One that is there and holds other embeddings is a problem
     and stays, unless `force`; scores of the same embeddings are brought up to date. `cache` holds what was scored.
-    `images`: of so many test images at most the outputs are kept; None for as many as `sample.thin` takes.
+    `images`: of so many test images at most the outputs are kept; None for all that were scored or are kept there.
     """
     found, problems = gather(roots, cache, only=only, jobs=jobs, quiet=quiet)
     written: list[Path] = []
@@ -107,10 +107,19 @@ def keep(
         if (reason := _in_the_way(path, record)) and not force:
             problems.append(Problem(path, f"{reason}; move it away, or use --force to replace it"))
             continue
-        if reason or not path.exists() or scores.pack(read_scores(path)) != scores.pack(record):
+        there = None if reason or not path.exists() else read_scores(path)
+        if there is not None and images is None:
+            record = _fuller(record, there)
+        if there is None or scores.pack(there) != scores.pack(record):
             scores.write_scores(record, path)
             written.append(path)
     return written, problems
+
+
+def _fuller(record: Record, other: Record) -> Record:
+    """The record, with the sample of another one of the same embeddings where that holds more images."""
+    count, more = (0 if one.sample is None else len(one.sample.energy) for one in (record, other))
+    return replace(record, sample=other.sample) if more > count else record
 
 
 def _in_the_way(path: Path, record: Record) -> str:
@@ -119,15 +128,19 @@ def _in_the_way(path: Path, record: Record) -> str:
         return ""
     try:
         held = read_scores(path)
-    except ValueError as problem:
+    except (ValueError, OSError) as problem:
         return str(problem)
     return "" if held.embedding_digest == record.embedding_digest else "holds the scores of other embeddings"
+
+
+def _kept(path: Path) -> bool:
+    return path.name.lower().endswith(scores.ENDING)
 
 
 def score_file(path: Path) -> Record:
     """The record of one embeddings file or score file. Raises ValueError naming the file and what is wrong with it."""
     try:
-        if path.name.endswith(scores.ENDING):
+        if _kept(path):
             return read_scores(path)
         population = attributes_of(path).get("data_split") == "population"
         source = Source(None, path) if population else Source(path, None)
@@ -153,8 +166,8 @@ def gather(
     problems: list[Problem] = []
     for root in dict.fromkeys(roots):
         files, unfinished = find(root, only, (*ENDINGS, scores.ENDING))
-        kept += [path for path in files if path.name.endswith(scores.ENDING)]
-        paired, strangers = pair_up([path for path in files if not path.name.endswith(scores.ENDING)])
+        kept += [path for path in files if _kept(path)]
+        paired, strangers = pair_up([path for path in files if not _kept(path)])
         sources += [(source, root if root.is_dir() else root.parent) for source in paired]
         problems += unfinished + strangers
     if not sources and not kept and not problems:
@@ -233,10 +246,14 @@ def _names(held: Mapping[str, object]) -> set[str]:
 
 
 def _once(found: list[Record]) -> list[Record]:
-    """Records without repetitions: a run beside its own score file counts once, as what was scored now."""
+    """Records without repetitions: a run beside its own score file counts once, as what was scored now.
+
+    Of several score files of one run that sample is taken which holds the most images.
+    """
     unique: dict[tuple[str, ...], Record] = {}
     for record in found:
-        unique.setdefault((record.file, record.population_file, record.embedding_digest, record.digest), record)
+        key = (record.file, record.population_file, record.embedding_digest, record.digest)
+        unique[key] = _fuller(unique.setdefault(key, record), record)
     return list(unique.values())
 
 

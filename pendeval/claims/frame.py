@@ -18,6 +18,7 @@ from pendeval.recipes import PAPER_RECIPE
 from pendeval.settings import USUAL_GAPS, gap_bands
 
 Float = NDArray[np.float64]
+Int = NDArray[np.int64]
 _TRUTH: dict[Any, Any] = {"True": 1.0, "False": 0.0, True: 1.0, False: 0.0}
 
 
@@ -67,6 +68,16 @@ class Rows:
             return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan))
 
         return np.asarray(self._get(f"number {name}", make), np.float64)
+
+    def seed(self, name: str) -> Int:
+        """A column of seeds, −1 where unknown: they have 64 bits, which a float does not hold."""
+
+        def make() -> Int:
+            if name not in self.frame:
+                return np.full(len(self.frame), -1, np.int64)
+            return np.asarray(self.frame[name].astype("Int64").to_numpy(np.int64, na_value=-1), np.int64)
+
+        return np.asarray(self._get(f"seed {name}", make), np.int64)
 
     def padded(self, name: str) -> Float:
         """`number`, with NaN behind it, so that row −1 is no row."""

@@ -30,8 +30,8 @@ from pendeval.recipes import PAPER_ENCODERS
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-Key = tuple[float, float, float, str]
-"""(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
+Key = tuple[int, int, int, str]
+"""(training data seed, training seed, data seed, precision); an unknown seed is −1."""
 _PROTOCOLS = {("paper", "paper"): 0, ("original", "original"): 1}
 """Protocol of data and recipe → its place in the order of preference; others come last."""
 _NUMBER = 3
@@ -193,9 +193,8 @@ def _strata(
 
 
 def _keys(rows: Rows) -> list[Key]:
-    held = [np.nan_to_num(rows.number(name), nan=-1.0) for name in ("train_data_seed", "data_seed")]
-    names = rows.text("precision")
-    return list(zip(held[0].tolist(), rows.number("seed").tolist(), held[1].tolist(), names.tolist(), strict=True))
+    seeds = [rows.seed(name).tolist() for name in ("train_data_seed", "seed", "data_seed")]
+    return list(zip(*seeds, rows.text("precision").tolist(), strict=True))
 
 
 def _build(
@@ -208,7 +207,7 @@ def _build(
         along = np.zeros(len(rows.frame)) if axis is None or side.fixed else _along(rows, side, question)
         held = at.setdefault(name, {})
         for k in some[::-1]:  # of copies the first counts
-            if keys[k][1] == keys[k][1]:
+            if keys[k][1] >= 0:
                 held[0.0 if side.fixed else float(along[k]), keys[k]] = int(k)
     varied = [name for name in members if not question.sides[name].fixed]
     levels = sorted({level for name in varied for level, _ in at[name]})

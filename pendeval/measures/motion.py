@@ -21,7 +21,8 @@ def velocity(time: Float, energy: Float) -> Float:
     """θ̇ of pendulums of `energy` (n,) in [0, 1] at `time` (n,): float64 (n,), in [−2√m, 2√m]."""
     require(time=time, energy=energy)
     slow = (energy > _SERIES_FROM) & (energy < 1.0)
-    cn = ellipj(time, energy)[1]
+    # At m = 1 the pendulum has come to the top long before t = 300, and ellipj is NaN from 355 on.
+    cn = ellipj(np.where(energy == 1.0, np.clip(time, -300.0, 300.0), time), energy)[1]
     cn[slow] = _slow(time[slow], energy[slow])
     return np.asarray(2.0 * np.sqrt(energy) * cn)
 

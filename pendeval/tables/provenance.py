@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pendeval.attributes import clean
-from pendeval.files import Problem, read_run, shown
+from pendeval.files import Problem, hidden, read_run, shown
 from pendeval.scores import Record, facts
 
 PROVENANCE: dict[str, str] = {
@@ -58,6 +58,8 @@ def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame
             rows.setdefault(repr(row), row | {"scored_by": json.dumps(dict(record.scored_by))})
     for root in roots:
         for path in sorted(root.rglob("run.json")) if root.is_dir() else []:
+            if hidden(path, root):
+                continue
             name = shown(path.parent.relative_to(root) if path.parent != root else Path(root.name))
             try:
                 held = read_run(path)

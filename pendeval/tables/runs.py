@@ -1,7 +1,7 @@
 """runs.csv: a row per source and view, every measure beside its oracle; segments.csv: a row per band of energy."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +96,19 @@ def runs_and_segments(records: Sequence[Record]) -> tuple[pd.DataFrame, pd.DataF
             texts = {key: json.dumps(row[key]) for key in ("missing", "vertical_correlations") if key in row}
             rows.append(views[row["view"]] | row | texts | files)
         bands += [views[band["view"]] | band | files for band in record.bands]
-    runs = typed(pd.DataFrame(rows, columns=list(RUNS)))
-    segments = typed(pd.DataFrame(bands, columns=list(SEGMENTS)))
+    runs, segments = _frame(rows, RUNS), _frame(bands, SEGMENTS)
     for name in ("fractured", "population_fractured", "above_ceiling"):
         runs[name] = runs[name].astype("boolean")
     segments["order"] = segments["kind"].map(_KIND)
     segments = ordered(segments, ("file", "order", "number")).drop(columns="order")
     return ordered(runs, ("file", "digest")), segments
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for name in SEEDS:  # one that is missing would make floats of all, which hold 53 of their 64 bits
+        frame[name] = pd.array([row.get(name) for row in rows], "Int64")
+    return typed(frame)
 
 
 def once(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:

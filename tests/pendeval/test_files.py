@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -591,6 +592,17 @@ def test_what_a_run_says_of_itself_is_no_danger(tmp_path: Path, write_run: Write
     row = made["provenance"].iloc[0]
     assert (row["status"], json.loads(row["recipe"])) == ("complete", {"a": "?"})
     assert "secret" not in made["provenance"].to_csv()
+
+
+def test_what_lies_in_hidden_folders_is_passed_over(tmp_path: Path, write_run: Write) -> None:
+    write_run(**SMALL)
+    held = tmp_path / "runs" / ".snapshot"
+    shutil.copytree(tmp_path / "runs" / "vanilla", held / "vanilla")
+    unfinished = next(held.rglob("run.json"))
+    unfinished.write_text(unfinished.read_text().replace('"complete"', '"failed"'))
+    made, problems = frames(tmp_path / "runs", tmp_path / "out")
+    assert problems == []
+    assert (len(made["runs"]), len(made["provenance"])) == (1, 1)
 
 
 def test_odd_recipes_are_only_another_recipe(tmp_path: Path, write_run: Write) -> None:

@@ -36,6 +36,12 @@ def test_velocity_where_the_time_is_known_from_the_angle(below: float) -> None:
     assert np.allclose(velocity(-passed, energy), speed, atol=1e-9)
 
 
+def test_velocity_at_the_top_is_none_however_late() -> None:
+    """At m = 1 it is 2 / cosh t, which is nothing from t = 300 on, before and after."""
+    time = np.array([-1e6, -400.0, -3.0, 0.0, 3.0, 400.0, 1e6])
+    assert np.allclose(velocity(time, np.ones(7)), 2 / np.cosh(np.clip(time, -300, 300)), atol=1e-12)
+
+
 def test_velocity_is_the_slope_of_the_angle_and_has_its_limits() -> None:
     time, energy = RNG.uniform(0, 50, 500), RNG.uniform(0, 0.999, 500)
 

@@ -522,6 +522,36 @@ def test_of_fewer_images_everything_else_is_kept(
     assert command(*argv, "--to", tmp_path / "none", "--images", 0)[0] == 2
 
 
+def test_the_fuller_of_two_samples_stays(tmp_path: Path, write_run: Write, command: Callable[..., Outcome]) -> None:
+    write_run(population=True, **SMALL)
+    argv = ("pendeval", "keep", "--report", tmp_path / "out", *ALONE)
+    places = [tmp_path / name for name in ("whole", "few", "one", "other")]
+    assert command(*argv, tmp_path / "runs", "--to", places[0])[0] == 0
+    assert command(*argv, tmp_path / "runs", "--to", places[1], "--images", 25)[0] == 0
+    whole, few = map(kept_in, places[:2])
+    assert command(*argv, *places[:2], "--to", places[2])[0] == 0
+    assert command(*argv, *places[1::-1], "--to", places[3])[0] == 0
+    assert kept_in(places[2]) == kept_in(places[3]) == whole
+    assert command(*argv, places[1], "--to", places[2])[0] == 0  # nobody asked for fewer
+    assert kept_in(places[2]) == whole
+    assert command(*argv, places[1], "--to", places[2], "--images", 25)[0] == 0
+    assert kept_in(places[2]) == few
+
+
+def test_a_folder_in_the_way_of_a_score_file_is_a_problem(
+    tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
+) -> None:
+    for seed in (0, 1):
+        write_run(seed, population=True, **SMALL)
+    where = "vanilla/contrastive-d1/seed-{}/vanilla-test.scores.json.gz"
+    (tmp_path / "kept" / where.format(0)).mkdir(parents=True)
+    argv = ("pendeval", "keep", tmp_path / "runs", "--to", tmp_path / "kept", "--report", tmp_path / "out", *ALONE)
+    code, out, err = command(*argv)
+    assert (code, out) == (1, f"wrote 1 score files in {tmp_path / 'kept'}/\n")
+    assert "seed-0/vanilla-test.scores.json.gz: " in err
+    assert list(kept_in(tmp_path / "kept")) == [where.format(1)]
+
+
 def test_other_embeddings_are_not_replaced_unless_forced(
     tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
 ) -> None:
