@@ -204,11 +204,11 @@ class Campaign:
         return ""
 
     def _command(self, package: str, *options: object) -> str:
-        if self.stopped.is_set():
-            return ""
         words = [sys.executable, "-m", package, *map(str, options)]
         threads = str(max(1, cpu_count() // self.lanes))
         with self.lock:
+            if self.stopped.is_set():
+                return ""
             process = subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": threads}, stdout=subprocess.DEVNULL)
             self.running.add(process)
         code = process.wait()
