@@ -6,7 +6,6 @@ stands. Only a directory with a manifest is a dataset.
 """
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -22,10 +21,10 @@ from joblib import cpu_count
 from pendgen import format as fmt
 from pendgen import population, population_file
 from pendgen.dataset import Dataset, Split
-from pendgen.directory import exclusively, make_way, publish, refuse_full_disk
+from pendgen.directory import check_name, exclusively, make_way, publish, refuse_full_disk
 from pendgen.finish import choose, finish, put_under
 from pendgen.licence import identifier
-from pendgen.manifest import PLAIN_NAME, read_manifest
+from pendgen.manifest import read_manifest
 from pendgen.oracle import ExactOracle, Oracle, tabulate
 from pendgen.progress import track
 from pendgen.records import blocks
@@ -117,11 +116,7 @@ def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tupl
     if container not in SUFFIXES:
         raise ValueError(f"format is {container!r}, expected {' or '.join(SUFFIXES)}")
     name = name or dataset.name + ("-webdataset" if container == "webdataset" else "")
-    if not re.match(PLAIN_NAME, name) or any(sign in name for sign in "[]{}*?"):
-        raise ValueError(
-            f"name is {name!r}, expected a plain directory name of at most 200 letters, without []{{}}*? or a leading "
-            "dash or dot; set --name"
-        )
+    check_name(name)
     return out / name / fmt.CONTENT_VERSION, name
 
 

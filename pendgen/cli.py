@@ -222,10 +222,12 @@ def convert(directory: Path, container: str, out: Path, name: str | None, quiet:
 )
 @click.argument("directories", type=PATH, nargs=-1, required=True)
 @option("--out", type=PATH, help="File to write.", show_default="preview.png, or preview.gif")
-@option("--split", type=Choice(SPLITS), default="train", help="Which split to show.")
+@option("--split", type=Choice(SPLITS), show_default="train", help="Which split the sheet shows.")
 @option("--gif", is_flag=True, help="One pendulum swinging, drawn at even times, instead of a sheet.")
-@option("--energy", default=0.8, help="Energy of the pendulum in the GIF.")
-def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bool, energy: float) -> None:
+@option("--energy", type=float, show_default="0.8", help="Energy of the pendulum in the GIF.")
+def preview(
+    directories: tuple[Path, ...], out: Path | None, split: str | None, gif: bool, energy: float | None
+) -> None:
     """Draw a contact sheet of a dataset.
 
     Pendulums stand by energy, their images by time. Several datasets give one sheet with a row for each (Figs. 13 and
@@ -237,6 +239,13 @@ def preview(directories: tuple[Path, ...], out: Path | None, split: str, gif: bo
     places = [newest(directory) for directory in directories]
     if gif and len(places) > 1:
         raise ValueError(f"--gif shows one dataset, {len(places)} were given")
+    if gif and split is not None:
+        raise ValueError(f"split is {split}, but --gif draws a pendulum of its own; leave --split out")
+    if energy is not None and not gif:
+        raise ValueError(
+            f"energy is {energy}, but a sheet shows the pendulums there are; --gif draws one of that energy"
+        )
+    split, energy = split or "train", 0.8 if energy is None else energy
     kind = ".gif" if gif else ".png"
     out = out or Path(f"preview{kind}")
     if out.suffix.lower() != kind:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pendgen.directory import exclusively, publish, remove
+from pendgen.directory import check_name, exclusively, publish, remove
 from pendgen.finish import choose, finish, put_under
 from pendgen.format import content_digest, write_atomically
 from pendgen.manifest import read_manifest, settings
@@ -30,6 +30,7 @@ def convert(
         raise ValueError(f"format is {container!r}, which {directory} has already; expected the other one")
     plain = manifest["name"].removesuffix("-webdataset")
     name = name or (f"{plain}-webdataset" if container == "webdataset" else plain)
+    check_name(name)
     target = out / name / manifest["content_version"]
     if _stands(target, manifest, container):  # asked first without the lock, which a read-only place refuses
         put_under(target, manifest.get("license"))

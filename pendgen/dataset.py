@@ -18,6 +18,8 @@ from pendgen.variants.variant import Range, Variant, require
 PROTOCOLS = ("paper", "original")
 SPLITS = ("train", "test")
 MAX_SIZE = 1024
+SHORTEST = 0.1
+"""Length of a time range: the oracle looks at each energy every hundredth of a time unit or so, not more finely."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Dataset:
         require(fits, "size", self.size, f"large enough for a bob of {self.bob_size} pixels and its margin of 3")
         require(math.isfinite(self.time_gap) and 0 < self.time_gap <= 1e4, "time_gap", self.time_gap, "above 0")
         _require_range("time_range", self.time_range, -1e6, 1e6)
+        wide = self.time_range[1] - self.time_range[0] >= SHORTEST
+        require(wide, "time_range", self.time_range, f"a range of {SHORTEST:g} or longer")
         _require_range("energy_range", self.energy_range, 0.0, 1.0)
         self.variant.check(self.protocol)
         require(bool(self.split("train").energy_bands), "energy_range", self.energy_range, "a band no gap swallows")

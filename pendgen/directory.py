@@ -1,12 +1,15 @@
 """The directory of a dataset: one process at a time writes it, and replaces it whole."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from pendgen.manifest import PLAIN_NAME
 
 
 def refuse_full_disk(out: Path, needed: int) -> None:
@@ -17,6 +20,15 @@ def refuse_full_disk(out: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise OSError(f"about {needed / 1e9:.2f} GB are needed in {out}, but {free / 1e9:.2f} GB are free; set --out")
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError where a dataset may not be called so."""
+    if not re.match(PLAIN_NAME, name) or any(sign in name for sign in "[]{}*?"):
+        raise ValueError(
+            f"name is {name!r}, expected a plain directory name of at most 200 letters, without []{{}}*? or a leading "
+            "dash or dot; set --name"
+        )
 
 
 @contextmanager

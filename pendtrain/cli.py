@@ -138,8 +138,16 @@ def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, m
     ]
 )
 @click.argument("paths", type=PATH, nargs=-1, required=True)
-@under(WHAT)("--method", "methods", multiple=True, default=PAIR, help="May repeat; `pendtrain methods` lists them.")
-@under(WHAT)("--dim", "dims", type=int, multiple=True, default=(DEFAULTS["dim"],), help="May repeat.")
+@under(WHAT)(
+    "--method",
+    "methods",
+    multiple=True,
+    show_default=f"the recipe's, else {' and '.join(PAIR)}",
+    help="May repeat; `pendtrain methods` lists them.",
+)
+@under(WHAT)(
+    "--dim", "dims", type=int, multiple=True, show_default=f"the recipe's, else {DEFAULTS['dim']}", help="May repeat."
+)
 @under(WHAT)("--seeds", type=int, show_default="5", help="Training seeds 0 to N - 1, each on every dataset.")
 @under(WHAT)(
     "--replicates",
@@ -178,7 +186,12 @@ def sweep(
         raise ValueError(f"seeds is {seeds}, but --replicates takes each dataset's own seed; give one or the other")
     ways = settings_of(options)
     crossed = None if replicates else 5 if seeds is None else seeds
-    planned = plan(paths, out, methods, dims, crossed, recipe_of(base, options))
+    settings = recipe_of(base, options)
+    if (seed := settings.get("seed", DEFAULTS["seed"])) != DEFAULTS["seed"]:
+        raise ValueError(f"seed is {seed} in the recipe, but a sweep has many; give --seeds or --replicates instead")
+    methods = methods or ((settings["method"],) if "method" in settings else PAIR)
+    dims = dims or (settings.get("dim", DEFAULTS["dim"]),)
+    planned = plan(paths, out, methods, dims, crossed, settings)
     for entry in planned:
         click.echo(f"{entry.state:<9} {entry.run}")
     waiting = sum(entry.state != "complete" for entry in planned)

@@ -144,10 +144,14 @@ def _trained_on(held: Mapping[str, Any]) -> Dataset:
     """
     recorded = Path(held["dataset"]["directory"])
     try:
-        newest = open_dataset(recorded.parent)
+        found = open_dataset(recorded.parent)
     except (OSError, ValueError):
-        return open_dataset(recorded)
-    return newest if newest.digest == held["dataset"]["digest"] else open_dataset(recorded)
+        found = open_dataset(recorded)
+    wanted = held["dataset"]["digest"]
+    found = found if found.digest == wanted else open_dataset(recorded)
+    if found.digest != wanted:
+        raise ValueError(f"{recorded} holds other data than the run was trained on; --shards says what to embed")
+    return found
 
 
 def _with_settings(held: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
@@ -160,8 +164,6 @@ def _with_settings(held: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     try:
         found = dataset if dataset.digest == held["dataset"]["digest"] else _trained_on(held)
     except (OSError, ValueError, KeyError):
-        return held
-    if found.digest != held["dataset"]["digest"]:
         return held
     return {**held, "dataset": {**runs.dataset_facts(found), **held["dataset"]}}
 

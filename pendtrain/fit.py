@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -178,6 +178,8 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     state.facts |= {"images_per_second": round(seen / seconds, 1) if seen else None}
     if state.scores is None and state.leads:  # killed between its last step and its end
         state.scores = watch(learner.result, device)
+    if here.any(state.scores is not None and math.isnan(state.scores.spread)):
+        _diverged(state, f"outputs are no numbers after step {total}")
     state.population = watch.embedding if watch.exact and state.leads else None
     return learner.result
 
@@ -231,9 +233,13 @@ def _metrics(state: State, step: int, total: int, oracle: Scores) -> Metrics:
 
 def _refuse_infinite(state: State, step: int, loss: float, norm: float) -> None:
     if not (math.isfinite(loss) and math.isfinite(norm)):
-        reason = f"method {state.recipe.method} diverged: loss {loss}, gradient norm {norm} at step {step}"
-        state.fail(reason)
-        raise TrainingFailed(f"{state.run} failed: {reason}")
+        _diverged(state, f"loss {loss}, gradient norm {norm} at step {step}")
+
+
+def _diverged(state: State, what: str) -> NoReturn:
+    reason = f"method {state.recipe.method} diverged: {what}"
+    state.fail(reason)
+    raise TrainingFailed(f"{state.run} failed: {reason}")
 
 
 def _asked(state: State) -> bool:

@@ -116,7 +116,7 @@ class Recipe:
             ("warmup_epochs", 0 <= self.warmup_epochs <= 10**6, "0 or more"),
             ("momentum", 0 <= self.momentum < 1, "0 to below 1"),
             ("weight_decay", 0 <= self.weight_decay < 1e6, "0 to below 1e6"),
-            ("clip_norm", self.clip_norm > 0, "above 0"),
+            ("clip_norm", 0 < self.clip_norm < math.inf, "above 0, and a number"),
             ("averaging", 0 <= self.averaging < 1, "0 to below 1"),
         )
         for name, ok, expected in checks:

@@ -104,8 +104,9 @@ def plan(
     else:
         drawn = [(seed, path, dataset) for seed, (path, dataset) in product(range(seeds), datasets)]
     planned: dict[Path, Planned] = {}
+    whose = {*methods, settings.get("method", methods[0])}  # a recipe of a method brings that one's settings
     for (seed, path, dataset), method, dim in product(drawn, methods, dims):
-        apart = {key for other in methods for key in own_settings(other)} - set(own_settings(method))
+        apart = {key for other in whose for key in own_settings(other)} - set(own_settings(method))
         mine = {key: value for key, value in settings.items() if key not in apart}
         recipe = Recipe.of(**{**mine, "method": method, "dim": dim, "seed": seed})
         entry = _planned(path, dataset, recipe, out)

@@ -211,3 +211,18 @@ def test_embeddings_of_other_data_of_one_name_stay(small_run: Path, small: Path,
         embed_run(run, other, "test")
     assert path.read_bytes() == before
     assert dict(embed_run(run, other, "test", force=True))[path]
+
+
+def test_a_dataset_that_was_replaced_is_not_the_one_trained_on(tmp_path: Path) -> None:
+    from pendgen.build import build
+    from pendgen.dataset import Dataset
+    from pendgen.variants import Vanilla
+
+    how: dict[str, Any] = {"name": "vanilla", "num_shards": 1, "quiet": True}
+    ours, _ = build(Dataset(Vanilla(), pendulums=8, images=4), tmp_path, **how)
+    run, _ = fit(ours, Recipe(epochs=1, batch=4), tmp_path / "runs", Settings(quiet=True))
+    build(Dataset(Vanilla(), pendulums=8, images=4, seed=5), tmp_path, force=True, **how)
+    with pytest.raises(ValueError, match="holds other data than the run was trained on; --shards says what to embed"):
+        embed_run(run, None, "train")
+    assert not (run / "embeddings" / "vanilla-train.h5").exists()
+    assert embed_run(run, ours, "train") == [(run / "embeddings" / "vanilla-train.h5", True)]

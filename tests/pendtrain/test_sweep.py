@@ -55,6 +55,24 @@ def test_sweep_trains_skips_and_goes_on_past_a_failure(
     assert "2 runs, 0 to train" in out
 
 
+def test_a_recipes_method_and_outputs_are_trained_unless_options_say_others(
+    small: Path, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    asked = ("fit", "--method", "supervised", "--dim", 3, *QUICK, "--print-recipe")
+    (tmp_path / "mine.toml").write_text(command("pendtrain", *asked)[1])
+    arguments = ("sweep", small, "--recipe", tmp_path / "mine.toml", "--seeds", 1, "--out", tmp_path, "--dry-run")
+    for more, names in (
+        ((), ["supervised-d3"]),
+        (("--method", "contrastive"), ["contrastive-d3"]),
+        (("--dim", 1, "--dim", 2), ["supervised-d1", "supervised-d2"]),
+    ):
+        code, out, error = command("pendtrain", *arguments, *more)
+        assert code == 0, error
+        assert [line.split("/")[-2] for line in out.splitlines()[:-1]] == [
+            f"{name}-epochs-1-batch-20" for name in names
+        ]
+
+
 def test_settings_of_one_method_go_to_that_method(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
     arguments = ("sweep", small, "--seeds", 1, "--temperature", 0.5, "--loss", "l1", *QUICK, "--out", tmp_path)
     _, out, _ = command("pendtrain", *arguments, "--dry-run")
