@@ -23,7 +23,7 @@ _BANDS = ("gaps", "energy_bands")
 _PAIRS = ("time_range", "energy_range")
 _LEVELS = ("eps_n", "eps_g", "alpha_c", "alpha_g", "num_gaps")
 _ALL = (*_TEXTS, *_WHOLE, *_COUNTS, *_REAL, *_OBJECTS, *_BANDS, *_PAIRS, "antialias")
-MOST_BANDS, MOST_LETTERS, MOST_DEPTH = 1000, 1000, 4
+MOST_BANDS, MOST_LETTERS, MOST_DEPTH = 1001, 1000, 4
 SETTINGS = tuple(f"{side}_{name}" for side in ("data", "train") for name in _ALL)
 """Every attribute that says what was embedded or what the encoder saw; whatever else a file holds is its own affair."""
 

@@ -122,7 +122,7 @@ def keep(
 ) -> int:
     """Keep the scores of everything below PATHS in small files.
 
-    Each run has one of some 30 kB, made to be committed or mailed. A score file holds every measure, the settings, the
+    Each run has one of some 27 kB, made to be committed or mailed. A score file holds every measure, the settings, the
     training curve and enough of the embedding to draw it. `pendeval report` takes score files like runs, and judges the
     claims anew. Exit code 1 where something could not be kept.
     """

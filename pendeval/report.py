@@ -98,18 +98,20 @@ def keep(
     written: list[Path] = []
     taken: dict[Path, str] = {}
     for record in found:
-        if images is not None and record.sample is not None:
-            record = replace(record, sample=first(record.sample, images))
         path = folder / _kept_name(record)
         if taken.setdefault(path, record.digest) != record.digest:
             problems.append(Problem(path, "would hold the scores of two files of one name; keep their folders apart"))
             continue
-        if (reason := _in_the_way(path, record)) and not force:
+        if path.exists() and not path.is_file():
+            problems.append(Problem(path, "is not a regular file; move it away"))
+            continue
+        there, reason = _there(path, record)
+        if reason and not force:
             problems.append(Problem(path, f"{reason}; move it away, or use --force to replace it"))
             continue
-        there = None if reason or not path.exists() else read_scores(path)
-        if there is not None and images is None:
-            record = _fuller(record, there)
+        record = record if there is None else _fuller(record, there)
+        if images is not None and record.sample is not None:
+            record = replace(record, sample=first(record.sample, images))
         if there is None or scores.pack(there) != scores.pack(record):
             scores.write_scores(record, path)
             written.append(path)
@@ -122,15 +124,17 @@ def _fuller(record: Record, other: Record) -> Record:
     return replace(record, sample=other.sample) if more > count else record
 
 
-def _in_the_way(path: Path, record: Record) -> str:
-    """Why the score file at `path` is not one of `record` to be brought up to date; "" where it is, or is not there."""
+def _there(path: Path, record: Record) -> tuple[Record | None, str]:
+    """The record in the score file at `path`, if it is of the same embeddings; else why it is in the way, if it is."""
     if not path.exists():
-        return ""
+        return None, ""
     try:
         held = read_scores(path)
-    except (ValueError, OSError) as problem:
-        return str(problem)
-    return "" if held.embedding_digest == record.embedding_digest else "holds the scores of other embeddings"
+    except ValueError as problem:
+        return None, str(problem)
+    if held.embedding_digest != record.embedding_digest:
+        return None, "holds the scores of other embeddings"
+    return held, ""
 
 
 def _kept(path: Path) -> bool:

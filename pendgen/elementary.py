@@ -1,4 +1,4 @@
-"""Inverse trigonometric functions whose last bits do not depend on the processor.
+"""Inverse trigonometric functions whose last bits are the same with AVX-512 and without.
 
 NumPy has its own where there is AVX-512, which give one value in twenty another last bit; a dataset of the same
 settings then has another digest. These are the C library's, on arrays: float64 in and out, broadcast, radians.

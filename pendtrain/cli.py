@@ -120,7 +120,7 @@ def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, m
     """Embed a split of any dataset with the encoder of RUN.
 
     Each different image is embedded once. Files that are there already are left, unless of an older format. A run of an
-    older version gains its population this way: build its dataset anew, then embed it.
+    older version gains its population this way: build its dataset anew, then embed that with --shards.
     """
     from pendtrain.embed import embed_run
 
@@ -189,7 +189,7 @@ def sweep(
     settings = recipe_of(base, options)
     if (seed := settings.get("seed", DEFAULTS["seed"])) != DEFAULTS["seed"]:
         raise ValueError(f"seed is {seed} in the recipe, but a sweep has many; give --seeds or --replicates instead")
-    methods = methods or ((settings["method"],) if "method" in settings else PAIR)
+    methods = methods or ((str(settings["method"]),) if "method" in settings else PAIR)
     dims = dims or (settings.get("dim", DEFAULTS["dim"]),)
     planned = plan(paths, out, methods, dims, crossed, settings)
     for entry in planned:

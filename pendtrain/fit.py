@@ -43,7 +43,7 @@ def fit(shards: Path, recipe: Recipe, out: Path, settings: Settings | None = Non
 
     A complete run of the same recipe on the same data is left as it is (False), an unfinished one goes
     on where it stopped. Raises ValueError where the settings, the dataset or the run directory do not
-    fit, TrainingFailed where the loss or a gradient stops being finite, Stopped at a signal.
+    fit, TrainingFailed where the loss, a gradient or an output stops being finite, Stopped at a signal.
     """
     settings = settings or Settings()
     torch.set_num_threads(min(torch.get_num_threads(), cpu_count()))  # of a container's share torch knows nothing

@@ -30,7 +30,7 @@ from typing import Any
 from joblib import cpu_count
 
 from pendtrain import runs
-from pendtrain.recipe import Recipe, own_settings
+from pendtrain.recipe import METHODS, Recipe, own_settings
 from pendtrain.shards import Dataset, image_shape, open_dataset
 from pendtrain.signals import held
 
@@ -104,7 +104,7 @@ def plan(
     else:
         drawn = [(seed, path, dataset) for seed, (path, dataset) in product(range(seeds), datasets)]
     planned: dict[Path, Planned] = {}
-    whose = {*methods, settings.get("method", methods[0])}  # a recipe of a method brings that one's settings
+    whose = {*methods, *(name for name in METHODS if name == settings.get("method"))}  # a recipe brings its method's
     for (seed, path, dataset), method, dim in product(drawn, methods, dims):
         apart = {key for other in whose for key in own_settings(other)} - set(own_settings(method))
         mine = {key: value for key, value in settings.items() if key not in apart}

@@ -108,7 +108,7 @@ def reasons(claim: Claim, held: Grid, found: Judgement) -> list[str]:
     if claim.headline and set(held.precision) != {"float32"}:
         said.append(f"trained in {', '.join(name or 'unknown precision' for name in held.precision)}, not float32")
     if len(held.datasets) == 1:
-        seed = "unknown" if held.datasets[0] < 0 else f"{held.datasets[0]:g}"
+        seed = "unknown" if held.datasets[0] < 0 else f"{held.datasets[0]}"
         said.append(f"one training set (data seed {seed}): nothing is known of others")
     if not held.exact and 1 == held.test_splits < len(held.unit_of):
         said.append("scores sampled on one test split, whose noise all runs share")

@@ -47,7 +47,7 @@ def _unfractured(cells: Cells) -> Float:
 
 
 def _falls(method: str, word: str, measure: str) -> Claim:
-    def falling(cells: Cells, measure: str = measure) -> Float:
+    def falling(cells: Cells, measure: str) -> Float:
         return -trend(cells.levels, cells(method, measure), cells.present)
 
     def ask(measure: str, *also: tuple[str, Question]) -> Question:

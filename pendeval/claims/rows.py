@@ -31,7 +31,7 @@ from pendeval.recipes import PAPER_ENCODERS
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Key = tuple[int, int, int, str]
-"""(training data seed, training seed, data seed, precision); an unknown seed is −1."""
+"""(training data seed, training seed, data seed, precision); an unknown data seed is −1."""
 _PROTOCOLS = {("paper", "paper"): 0, ("original", "original"): 1}
 """Protocol of data and recipe → its place in the order of preference; others come last."""
 _NUMBER = 3
@@ -54,7 +54,7 @@ class Grid:
     exact: bool = False
     stratum: Mapping[str, Any] = field(default_factory=dict)
     precision: tuple[str, ...] = ()
-    datasets: tuple[float, ...] = ()
+    datasets: tuple[int, ...] = ()
     """seeds of the training sets; −1 where unknown"""
     test_splits: int = 0
     missing: tuple[float, ...] = ()
@@ -192,13 +192,16 @@ def _strata(
     ]
 
 
-def _keys(rows: Rows) -> list[Key]:
+def _keys(rows: Rows) -> list[Key | None]:
+    """Of each row; None where the training seed is unknown."""
     seeds = [rows.seed(name).tolist() for name in ("train_data_seed", "seed", "data_seed")]
-    return list(zip(*seeds, rows.text("precision").tolist(), strict=True))
+    keys = zip(*seeds, rows.text("precision").tolist(), strict=True)
+    unknown = np.isnan(rows.number("seed")).tolist()
+    return [None if lost else key for key, lost in zip(keys, unknown, strict=True)]
 
 
 def _build(
-    rows: Rows, question: Question, members: Mapping[str, Int], keys: Sequence[Key], stratum: dict[str, Any]
+    rows: Rows, question: Question, members: Mapping[str, Int], keys: Sequence[Key | None], stratum: dict[str, Any]
 ) -> Grid:
     axis = question.axis
     at: dict[str, dict[tuple[float, Key], int]] = {}
@@ -207,8 +210,8 @@ def _build(
         along = np.zeros(len(rows.frame)) if axis is None or side.fixed else _along(rows, side, question)
         held = at.setdefault(name, {})
         for k in some[::-1]:  # of copies the first counts
-            if keys[k][1] >= 0:
-                held[0.0 if side.fixed else float(along[k]), keys[k]] = int(k)
+            if (key := keys[k]) is not None:
+                held[0.0 if side.fixed else float(along[k]), key] = int(k)
     varied = [name for name in members if not question.sides[name].fixed]
     levels = sorted({level for name in varied for level, _ in at[name]})
     cells = {
@@ -245,12 +248,12 @@ def _build(
 
 def _chosen(keys: Iterable[Key], single: bool) -> list[Key]:
     """The runs that count: one precision each, their own test split where that was scored."""
-    runs: dict[tuple[float, float], list[Key]] = {}
+    runs: dict[tuple[int, int], list[Key]] = {}
     for key in sorted(keys, key=lambda key: (*key[:3], key[3] != "float32", key[3])):
         runs.setdefault(key[:2], []).append(key)
     chosen: list[Key] = []
     datasets = {key[0] for key in runs}
-    taken: set[float] = set()
+    taken: set[int] = set()
     for (dataset, _), found in runs.items():
         if single and len(datasets) > 1 and dataset in taken:
             continue

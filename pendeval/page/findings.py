@@ -10,7 +10,8 @@ _GLOBAL, _LOCAL = MARGINS.values()
 RULE = (
     "Each answer stands for one kind of data and one recipe. A method is ahead where p, corrected for all answers to "
     f"the question (Holm), is at most .05; two are level where the difference lies within {_GLOBAL:.5f} global or "
-    f"{_LOCAL:.4f} local, by two one-sided tests; else it is open. Intervals are of 95 % and not corrected."
+    f"{_LOCAL:.4f} local, by two one-sided tests of 5 %; else it is open. Neither these tests nor the 95 % intervals "
+    "are corrected."
 )
 CERTAIN = 0.05
 """Corrected p up to which a difference counts as certain; such answers are not left behind a fold."""

@@ -33,7 +33,7 @@ FINDINGS: dict[str, str] = {
     "p_holm": "the same, corrected for all answers to the question",
     "n": "units behind the estimate; empty where the number is exact",
     "table": "the table it is from",
-    "figure": "name of the figure that shows it",
+    "figure": "name of the figure that shows it; empty where none does",
 }
 AHEAD = "Who is ahead, contrastive or supervised training?"
 ORDER = "Does the loss itself want the order of the oracle?"
@@ -191,7 +191,7 @@ def _others(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         if known is None or pair.row["mean_b"] > known.row["mean_b"]:
             held[pair.row["method_b"]] = pair
     for found in best.values():
-        yield _ranked(found.values(), OTHERS, "contrastive training")
+        yield _ranked(found.values(), OTHERS, "contrastive training", "figure-learning")
 
 
 def _settings(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
@@ -202,10 +202,11 @@ def _settings(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     for pair in _pairs([row for row in other if "labelled" not in row["objective_b"]]):
         found.setdefault((pair.row["counterpart"], pair.row["method_a"]), []).append(pair)
     for (_, method), pairs in found.items():
-        yield _ranked(pairs, SETTINGS, f"{method.replace('_', '-')} training as it usually is")
+        figure = "figure-fractures" if pairs[0].row["variant"] == "gaps" else ""  # elsewhere settings share a colour
+        yield _ranked(pairs, SETTINGS, f"{method.replace('_', '-')} training as it usually is", figure)
 
 
-def _ranked(pairs: Iterable[_Pair], question: str, usual: str) -> dict[str, Any]:
+def _ranked(pairs: Iterable[_Pair], question: str, usual: str, figure: str) -> dict[str, Any]:
     """The second sides of pairs, the best first, less the first one that all have, `usual`."""
     ranked = sorted(pairs, key=lambda pair: -float(pair.row["mean_b"]))
     texts = [f"{_name(pair.row, '_b')} {_interval(_turned(pair.row))}" for pair in ranked]
@@ -217,7 +218,7 @@ def _ranked(pairs: Iterable[_Pair], question: str, usual: str) -> dict[str, Any]
     answer += f" Global Spearman less that of {usual}, n = {min(pair.row['n'] for pair in ranked)}."
     turned = _turned(ranked[0].row)
     numbers = {"estimate": turned["difference"], "ci_low": turned["ci_low"], "ci_high": turned["ci_high"]}
-    return ranked[0].finding(question, "figure-learning", answer) | numbers
+    return ranked[0].finding(question, figure, answer) | numbers
 
 
 def _turned(row: Row) -> Row:

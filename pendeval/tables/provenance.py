@@ -69,7 +69,14 @@ def provenance(records: Sequence[Record], roots: Sequence[Path]) -> pd.DataFrame
                 rows[name, *path.parts] = {"status": "unreadable", "run": name}
     table = sorted(rows.values(), key=lambda row: (str(row.get("run")), str(row.get("seed"))))
     texts = [{k: clean(v, 10_000) if isinstance(v, str) else v for k, v in row.items()} for row in table]
-    return pd.DataFrame(texts, columns=list(PROVENANCE))
+    frame = pd.DataFrame(texts, columns=list(PROVENANCE))
+    frame["seed"] = pd.array([_seed(row.get("seed")) for row in texts], "Int64")
+    return frame
+
+
+def _seed(value: Any) -> int | None:
+    """A seed, if it is one: a float, which an unknown one makes of a column, holds 53 of its 64 bits."""
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
 
 
 def _flat(held: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Gaps(Variant):
             object.__setattr__(self, "num_gaps", len(self.gap))
             object.__setattr__(self, "alpha_g", sum(high - low for low, high in self.gap))
         require(math.isfinite(self.alpha_g) and 0 < self.alpha_g < 1, "alpha_g", self.alpha_g, "above 0, below 1")
-        require(1 <= self.num_gaps < 1000, "num_gaps", self.num_gaps, "1 to 999")
+        require(1 <= self.num_gaps <= 1000, "num_gaps", self.num_gaps, "1 to 1000")
 
     @classmethod
     def create(cls, given: dict[str, Any], protocol: str) -> Self:

@@ -171,7 +171,7 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         truth = np.random.default_rng(data_seed)
         energy = np.linspace(0, 1, pendulums) if original else truth.random(pendulums)
         shown = every.drawn(truth, np.minimum(energy, 1 - 1e-12), images)
-        draw = np.random.default_rng([seed or 0, len(method)])
+        draw = np.random.default_rng([abs(seed or 0), len(method)])
         line = every.energy_given_image + noise * draw.standard_normal(different)
         line = np.clip(line, every.energy_given_image.min(), every.energy_given_image.max()) if not noise else line
         whole = outputs(line).astype(np.float32)

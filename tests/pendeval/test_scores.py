@@ -534,6 +534,10 @@ def test_the_fuller_of_two_samples_stays(tmp_path: Path, write_run: Write, comma
     assert kept_in(places[2]) == kept_in(places[3]) == whole
     assert command(*argv, places[1], "--to", places[2])[0] == 0  # nobody asked for fewer
     assert kept_in(places[2]) == whole
+    assert command(*argv, places[1], "--to", places[2], "--images", 50)[0] == 0
+    (held,) = (read_scores(path).sample for path in places[2].rglob("*.gz"))
+    assert held is not None
+    assert len(held.energy) == 50  # of what was there, not of what came
     assert command(*argv, places[1], "--to", places[2], "--images", 25)[0] == 0
     assert kept_in(places[2]) == few
 
@@ -546,10 +550,11 @@ def test_a_folder_in_the_way_of_a_score_file_is_a_problem(
     where = "vanilla/contrastive-d1/seed-{}/vanilla-test.scores.json.gz"
     (tmp_path / "kept" / where.format(0)).mkdir(parents=True)
     argv = ("pendeval", "keep", tmp_path / "runs", "--to", tmp_path / "kept", "--report", tmp_path / "out", *ALONE)
-    code, out, err = command(*argv)
-    assert (code, out) == (1, f"wrote 1 score files in {tmp_path / 'kept'}/\n")
-    assert "seed-0/vanilla-test.scores.json.gz: " in err
-    assert list(kept_in(tmp_path / "kept")) == [where.format(1)]
+    for more, count in (((), 1), (("--force",), 0)):
+        code, out, err = command(*argv, *more)
+        assert (code, out) == (1, f"wrote {count} score files in {tmp_path / 'kept'}/\n")
+        assert "seed-0/vanilla-test.scores.json.gz: is not a regular file; move it away" in err
+        assert list(kept_in(tmp_path / "kept")) == [where.format(1)]
 
 
 def test_other_embeddings_are_not_replaced_unless_forced(

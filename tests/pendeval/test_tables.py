@@ -226,17 +226,19 @@ def test_files_without_seeds_are_each_one(tmp_path: Path, write_run: Write) -> N
 @pytest.mark.parametrize("unknown", [False, True])
 def test_seeds_of_64_bits_stay_apart(tmp_path: Path, write_run: Write, unknown: bool) -> None:
     """A float holds 53 of them; a file that names no seed would make floats of the whole column."""
-    for seed in (2**53, 2**53 + 1, 2**63 - 1):
+    seeds = [-(2**63), -1, 2**53, 2**53 + 1, 2**63 - 1]
+    for seed in seeds:
         write_run(seed, population=True, train_data_seed=seed, **SMALL)
     if unknown:
         write_run(None, method="mine", train_data_seed=None, train_seed=None, population=True, **SMALL)
     frames = tables(tmp_path / "runs", tmp_path / "out")
     runs = frames["runs"][frames["runs"]["method"].eq("contrastive")]
-    assert runs["seed"].tolist() == runs["train_data_seed"].tolist() == [2**53, 2**53 + 1, 2**63 - 1]
+    assert runs["seed"].tolist() == runs["train_data_seed"].tolist() == seeds
     summary = frames["summary"].query("method == 'contrastive' and measure == 'population_range'")
-    assert summary["n"].tolist() == [3]
+    assert summary["n"].tolist() == [len(seeds)]
     claims = frames["claims"].set_index("claim")
-    assert claims.loc["range-noiseless", "n"] == 3
+    assert claims.loc["range-noiseless", "n"] == len(seeds)
+    assert sorted(frames["provenance"]["seed"].dropna()) == seeds
 
 
 def test_a_copy_is_no_further_seed(tmp_path: Path, write_run: Write) -> None:

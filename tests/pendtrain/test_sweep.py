@@ -56,7 +56,7 @@ def test_sweep_trains_skips_and_goes_on_past_a_failure(
 
 
 def test_a_recipes_method_and_outputs_are_trained_unless_options_say_others(
-    small: Path, tmp_path: Path, command: Callable[..., Outcome]
+    small: Path, tmp_path: Path, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ("fit", "--method", "supervised", "--dim", 3, *QUICK, "--print-recipe")
     (tmp_path / "mine.toml").write_text(command("pendtrain", *asked)[1])
@@ -71,6 +71,11 @@ def test_a_recipes_method_and_outputs_are_trained_unless_options_say_others(
         assert [line.split("/")[-2] for line in out.splitlines()[:-1]] == [
             f"{name}-epochs-1-batch-20" for name in names
         ]
+    (tmp_path / "mine.toml").write_text('method = "theirs:Method"\nepochs = 1\nbatch = 20')
+    (tmp_path / "theirs.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    code, _, error = command("pendtrain", *arguments, "--method", "contrastive")
+    assert (code, error) == (0, "")  # whose code nobody asked to train is not imported
 
 
 def test_settings_of_one_method_go_to_that_method(small: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:
