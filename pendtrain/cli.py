@@ -13,9 +13,8 @@ from pendtrain import __version__, console
 from pendtrain.console import CONTEXT, Choice, Group, plain, under
 from pendtrain.fit_options import DEFAULTS, PATH, how, recipe, recipe_of, setting, settings_of
 from pendtrain.nearest import nearest_path
-from pendtrain.recipe import METHODS, Recipe, to_toml
+from pendtrain.recipe import METHODS, PAIR, Recipe, to_toml
 
-PAIR = ("contrastive", "supervised")  # what the paper compares
 WHAT = "What is trained"
 option = under("Options")
 
@@ -186,12 +185,7 @@ def sweep(
         raise ValueError(f"seeds is {seeds}, but --replicates takes each dataset's own seed; give one or the other")
     ways = settings_of(options)
     crossed = None if replicates else 5 if seeds is None else seeds
-    settings = recipe_of(base, options)
-    if (seed := settings.get("seed", DEFAULTS["seed"])) != DEFAULTS["seed"]:
-        raise ValueError(f"seed is {seed} in the recipe, but a sweep has many; give --seeds or --replicates instead")
-    methods = methods or ((str(settings["method"]),) if "method" in settings else PAIR)
-    dims = dims or (settings.get("dim", DEFAULTS["dim"]),)
-    planned = plan(paths, out, methods, dims, crossed, settings)
+    planned = plan(paths, out, methods, dims, crossed, recipe_of(base, options))
     for entry in planned:
         click.echo(f"{entry.state:<9} {entry.run}")
     waiting = sum(entry.state != "complete" for entry in planned)

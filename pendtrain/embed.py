@@ -150,7 +150,7 @@ def _trained_on(held: Mapping[str, Any]) -> Dataset:
     wanted = held["dataset"]["digest"]
     found = found if found.digest == wanted else open_dataset(recorded)
     if found.digest != wanted:
-        raise ValueError(f"{recorded} holds other data than the run was trained on; --shards says what to embed")
+        raise ValueError(f"{recorded} is another dataset than the run was trained on; --shards says what to embed")
     return found
 
 

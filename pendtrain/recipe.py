@@ -21,6 +21,7 @@ from typing import Any, Self
 from pendtrain.nearest import nearest, nearest_path
 
 # Where each method's objective is; one from outside is named like the right-hand side.
+PAIR = ("contrastive", "supervised")  # what the paper compares
 METHODS = {
     "contrastive": "pendtrain.objectives.contrastive:Contrastive",
     "supervised": "pendtrain.objectives.supervised:Supervised",

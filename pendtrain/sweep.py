@@ -30,7 +30,7 @@ from typing import Any
 from joblib import cpu_count
 
 from pendtrain import runs
-from pendtrain.recipe import METHODS, Recipe, own_settings
+from pendtrain.recipe import METHODS, PAIR, Recipe, own_settings
 from pendtrain.shards import Dataset, image_shape, open_dataset
 from pendtrain.signals import held
 
@@ -88,10 +88,17 @@ def plan(
 ) -> list[Planned]:
     """The runs a sweep asks for, in order: seeds or replicates outermost, so that every condition has one early.
 
-    `seeds` is a number to cross with all datasets, or None to train each replicate with its own seed. Files among
-    `paths` are passed over. Settings that only some methods have go to those alone. Raises ValueError where
-    nothing is left, a dataset or setting is refused, or two paths come to the same run or the same replicate.
+    `seeds` is a number to cross with all datasets, or None to train each replicate with its own seed. No `methods` or
+    `dims` stand for those of `settings`, else for `PAIR` and one output. Files among `paths` are passed over. Settings
+    that only some methods have go to those alone. Raises ValueError where nothing is left, a dataset or setting is
+    refused, or two paths come to the same run or the same replicate.
     """
+    if settings.get("seed", Recipe.seed) != Recipe.seed:
+        raise ValueError(
+            f"seed is {settings['seed']} in the recipe, but a sweep has many; give --seeds or --replicates instead"
+        )
+    methods = methods or ((str(settings["method"]),) if "method" in settings else PAIR)
+    dims = dims or (settings.get("dim", Recipe.dim),)
     there = {path.resolve(): path for path in reversed(paths) if path.is_dir() or not path.exists()}
     folders = list(reversed(there.values()))
     if not folders:

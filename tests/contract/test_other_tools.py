@@ -113,8 +113,11 @@ def test_croissant_records_of_the_tar_shards(directories: dict[str, Path]) -> No
             key=lambda record: record["index"],
         )
         for field in ("energy", "time", "angle", "visible", "index"):
-            column = np.array([record[field] for record in records])
-            assert np.array_equal(column, truth(directories["hdf5"], split, field)), field
+            column, ours = np.array([record[field] for record in records]), truth(directories["hdf5"], split, field)
+            if ours.dtype.kind == "f":  # it reads JSON with pandas, which takes the last bit of a float lightly
+                np.testing.assert_array_max_ulp(column, ours, 1)
+            else:
+                assert np.array_equal(column, ours), field
 
 
 def test_card_has_front_matter_and_a_line_for_every_field(directories: dict[str, Path]) -> None:

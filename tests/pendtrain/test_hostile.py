@@ -222,7 +222,7 @@ def test_a_dataset_that_was_replaced_is_not_the_one_trained_on(tmp_path: Path) -
     ours, _ = build(Dataset(Vanilla(), pendulums=8, images=4), tmp_path, **how)
     run, _ = fit(ours, Recipe(epochs=1, batch=4), tmp_path / "runs", Settings(quiet=True))
     build(Dataset(Vanilla(), pendulums=8, images=4, seed=5), tmp_path, force=True, **how)
-    with pytest.raises(ValueError, match="holds other data than the run was trained on; --shards says what to embed"):
+    with pytest.raises(ValueError, match="is another dataset than the run was trained on; --shards says what to embed"):
         embed_run(run, None, "train")
     assert not (run / "embeddings" / "vanilla-train.h5").exists()
     assert embed_run(run, ours, "train") == [(run / "embeddings" / "vanilla-train.h5", True)]
