@@ -222,7 +222,8 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
 def _original(frames: dict[str, pd.DataFrame]) -> list[str]:
     """With the data and settings of the authors' program, beside what they recorded."""
     records = frames["records"].query("status == 'compared'")
-    assert (records["our_mean"] - records["their_mean"]).abs().le(2 * records["their_sd"]).all()
+    apart = ((records["our_mean"] - records["their_mean"]).abs() / records["their_sd"]).sort_values()
+    assert apart.le(2).sum() == len(apart) - 1
     rows = frames["summary"].query("data_words == 'vanilla, original' and dim == 1 and split == 'test' and own")
     rows = rows.set_index(["method", "measure"])
     pair = frames["comparisons"].query("data_words == 'vanilla, original' and dim == 1").set_index("measure")
@@ -246,6 +247,7 @@ def _original(frames: dict[str, pd.DataFrame]) -> list[str]:
     return [
         f"networks reach {reached[0]} contrastive and {reached[1]} supervised (n = {n})",
         f"of the oracle's {oracle}",
+        f"in {len(apart) - 1} of {len(apart)} comparisons, and {printed(apart.iloc[-1], 2)} of them off in the last",
         f"contrastive less supervised is {less[0]} global and {less[1]} local",
         f"have means of {ranges[0]} contrastive and {ranges[1]} supervised global, {ranges[2]} and {ranges[3]} local",
     ]
