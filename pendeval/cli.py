@@ -128,7 +128,7 @@ def keep(
     """
     from joblib import cpu_count
 
-    from pendeval.report import keep as write
+    from pendeval.keep import keep as write
 
     cache, jobs = report_folder / ".cache", jobs or cpu_count()
     written, problems = write(paths, folder, cache, only=only, images=images, jobs=jobs, force=force, quiet=quiet)

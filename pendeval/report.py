@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ from pendeval.cache import PopulationError, prune, scored
 from pendeval.files import ENDINGS, Problem, Source, attributes_of, find, pair_up, shown
 from pendeval.nearest import nearest
 from pendeval.progress import track
-from pendeval.sample import first
 from pendeval.scores import Record, read_scores
 from pendeval.tables.condition import rows_of
 from pendeval.writing import csv_bytes, write_whole
@@ -77,64 +76,10 @@ def report(
     return Report(frames, problems, written)
 
 
-def keep(
-    roots: Sequence[Path],
-    folder: Path,
-    cache: Path,
-    *,
-    only: Sequence[str] = (),
-    images: int | None = None,
-    jobs: int = 1,
-    force: bool = False,
-    quiet: bool = False,
-) -> tuple[list[Path], list[Problem]]:
-    """Write the scores of everything below `roots` to `folder`, a file each; returns what was written, and problems.
-
-    A score file lies where its run lies below its root. One that is there and holds other embeddings is a problem
-    and stays, unless `force`; scores of the same embeddings are brought up to date. `cache` holds what was scored.
-    `images`: of so many test images at most the outputs are kept; None for all that were scored or are kept there.
-    """
-    found, problems = gather(roots, cache, only=only, jobs=jobs, quiet=quiet)
-    written: list[Path] = []
-    taken: dict[Path, str] = {}
-    for record in found:
-        path = folder / _kept_name(record)
-        if taken.setdefault(path, record.digest) != record.digest:
-            problems.append(Problem(path, "would hold the scores of two files of one name; keep their folders apart"))
-            continue
-        if path.exists() and not path.is_file():
-            problems.append(Problem(path, "is not a regular file; move it away"))
-            continue
-        there, reason = _there(path, record)
-        if reason and not force:
-            problems.append(Problem(path, f"{reason}; move it away, or use --force to replace it"))
-            continue
-        record = record if there is None else _fuller(record, there)
-        if images is not None and record.sample is not None:
-            record = replace(record, sample=first(record.sample, images))
-        if there is None or scores.pack(there) != scores.pack(record):
-            scores.write_scores(record, path)
-            written.append(path)
-    return written, problems
-
-
-def _fuller(record: Record, other: Record) -> Record:
+def fuller(record: Record, other: Record) -> Record:
     """The record, with the sample of another one of the same embeddings where that holds more images."""
     count, more = (0 if one.sample is None else len(one.sample.energy) for one in (record, other))
     return replace(record, sample=other.sample) if more > count else record
-
-
-def _there(path: Path, record: Record) -> tuple[Record | None, str]:
-    """The record in the score file at `path`, if it is of the same embeddings; else why it is in the way, if it is."""
-    if not path.exists():
-        return None, ""
-    try:
-        held = read_scores(path)
-    except ValueError as problem:
-        return None, str(problem)
-    if held.embedding_digest != record.embedding_digest:
-        return None, "holds the scores of other embeddings"
-    return held, ""
 
 
 def _kept(path: Path) -> bool:
@@ -152,13 +97,6 @@ def score_file(path: Path) -> Record:
             return scored(source, path.parent, Path(cache))
     except Exception as problem:  # whatever is in it, it is one line
         raise ValueError(f"{path}: {_problem(path, problem).reason}") from None
-
-
-def _kept_name(record: Record) -> Path:
-    """Where a score file goes: beside nothing else, in folders like the run's, names reduced to plain ones."""
-    source = PurePosixPath(record.file or record.population_file)
-    folders = [part.lstrip(".") or "_" for part in source.parts[:-1] if part not in ("/", "embeddings")]
-    return Path(*folders, f"{source.stem.lstrip('.') or '_'}{scores.ENDING}")
 
 
 def gather(
@@ -257,7 +195,7 @@ def _once(found: list[Record]) -> list[Record]:
     unique: dict[tuple[str, ...], Record] = {}
     for record in found:
         key = (record.file, record.population_file, record.embedding_digest, record.digest)
-        unique[key] = _fuller(unique.setdefault(key, record), record)
+        unique[key] = fuller(unique.setdefault(key, record), record)
     return list(unique.values())
 
 

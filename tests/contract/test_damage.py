@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pendeval.report import keep, score_file
+from pendeval.keep import keep
+from pendeval.report import score_file
 from pendeval.scores import pack
 from pendtrain import checkpoint
 from pendtrain.embed import embed_run

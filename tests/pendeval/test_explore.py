@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pendeval import page
 from pendeval.embeddings import PopulationEmbeddings, read
+from pendeval.keep import keep
 from pendeval.page import explore
-from pendeval.report import gather, keep, report
+from pendeval.report import gather, report
 
 HOSTILE = "<script>alert(1)</script>\"'&</section>"
 Write = Callable[..., Path]

@@ -15,8 +15,9 @@ from pendeval import figures, tables
 from pendeval.figures import Drawn
 from pendeval.figures.near_one import stretch, ticks
 from pendeval.figures.style import METHOD, canvas_of
+from pendeval.keep import keep
 from pendeval.measures.registry import PRIMARY
-from pendeval.report import keep, report
+from pendeval.report import report
 from pendeval.tables.fractures import FRACTURES, fractures
 from pendeval.tables.labelled import ALL_LABELS, LABELLED, NO_LABELS, labelled
 from pendeval.tables.optima import OPTIMA, optima

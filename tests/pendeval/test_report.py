@@ -19,9 +19,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from pendeval.embeddings import Embeddings, PopulationEmbeddings, read
+from pendeval.keep import keep
 from pendeval.measures import exact
 from pendeval.measures.regression import halves
-from pendeval.report import keep, report, score_file
+from pendeval.report import report, score_file
 from pendeval.tables import COLUMNS
 from pendeval.writing import csv_bytes, write_whole
 

@@ -26,8 +26,9 @@ from pendeval import scores
 from pendeval.cache import scored
 from pendeval.embeddings import Embeddings
 from pendeval.files import Source, pair_up
+from pendeval.keep import keep
 from pendeval.packing import packed
-from pendeval.report import keep, report
+from pendeval.report import report
 from pendeval.sample import Sample, thin
 from pendeval.scores import Record, pack, read_scores, thin_curve, thin_examples, thin_population, unpack
 from pendeval.tables import COLUMNS
