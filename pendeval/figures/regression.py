@@ -41,7 +41,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
     if len(forest):
         for place, title in zip(axes, ("random forest, from zero", "random forest, close up"), strict=False):
             _panel(place, forest, title)
-        axes[0].set_ylim(0.0, None)
+        axes[0].set_ylim(0.0, 1.05 * axes[0].get_ylim()[1])  # of one run the margin is a hair, seen from zero
         _printed(axes[0], forest)
     if len(monotone):
         kind = "exact" if monotone["exact"].all() else "sampled"
