@@ -76,13 +76,10 @@ def build(
     settings and `force` is not given; OSError where it cannot be written.
     """
     target, name = place(dataset, out, container, name)
-    if not 0 <= num_shards <= 99999:
-        raise ValueError(f"num_shards is {num_shards}, expected 1 to 99999, or 0 for the default")
+    refuse_impossible(num_shards, workers)
     licence = None if licence is None else identifier(licence)
-    if workers < 0:
-        raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
     description = fmt.describe(dataset, name, container)
-    if not force and _stands(target, description):  # asked first without the lock, which a read-only place refuses
+    if not force and stands(target, description):  # asked first without the lock, which a read-only place refuses
         put_under(target, licence)
         return target, False
     # A shard is put together in memory, so larger datasets get more of them: about 64 MB each.
@@ -94,7 +91,7 @@ def build(
     with exclusively(target):
         if force:
             make_way(target)
-        elif _stands(target, description):  # finished by another process since
+        elif stands(target, description):  # finished by another process since
             choose(target, licence)
             return target, False
         _begin(work, plan, force)
@@ -109,6 +106,14 @@ def build(
         if force:
             publish(work, target)
     return target, True
+
+
+def refuse_impossible(num_shards: int, workers: int) -> None:
+    """Raise ValueError where no build could be cut or shared like that."""
+    if not 0 <= num_shards <= 99999:
+        raise ValueError(f"num_shards is {num_shards}, expected 1 to 99999, or 0 for the default")
+    if workers < 0:
+        raise ValueError(f"workers is {workers}, expected 0 (one per core) or more")
 
 
 def place(dataset: Dataset, out: Path, container: str, name: str | None) -> tuple[Path, str]:
@@ -140,7 +145,7 @@ def _shard_bytes(dataset: Dataset, container: str) -> int:
     return int(images * (picture + fields) + records * (2048 if container == "webdataset" else 200))
 
 
-def _stands(target: Path, description: dict[str, Any]) -> bool:
+def stands(target: Path, description: dict[str, Any]) -> bool:
     """Whether `target` is a finished dataset of this description. Raises ValueError where it is one of another."""
     if not (target / fmt.MANIFEST).exists():
         return False
@@ -249,7 +254,9 @@ def _build_shards(tasks: list[Task], make: ExecutorFactory, quiet: bool) -> list
                 for future in track(as_completed(pending), len(pending), "shards", quiet):
                     notes[pending[future].path] = future.result()
             except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
+                pool.shutdown(wait=False)  # by which Dask cancels, while threads go through what is queued
+                for future in pending:
+                    future.cancel()
                 raise
     return [(task, notes[task.path]) for task in tasks]
 

@@ -31,7 +31,7 @@ what = options(
     _variant("--suite", type=Choice(SUITE_NAMES), help="Every dataset of the paper, or of one question."),
     _variant("--protocol", type=Choice(PROTOCOLS), default="paper", help="As printed, or as programmed."),
     _pictures("--pendulums", default=DEFAULT.pendulums, help="Pendulums in each split."),
-    _pictures("--images", default=DEFAULT.images, help="Images of each pendulum."),
+    _pictures("--images", default=DEFAULT.images, help="Images of each pendulum; original: of training."),
     _pictures("--seed", default=DEFAULT.seed, help="Seed of energies, times and noise."),
     _pictures(
         "--replicates",
@@ -47,7 +47,7 @@ what = options(
         type=(float, float),
         default=DEFAULT.time_range,
         metavar="LOW HIGH",
-        help="Times of the blue bob.",
+        help="Times of the blue bob; original: of training.",
     ),
     _pictures(
         "--energy-range",
@@ -60,7 +60,7 @@ what = options(
 )
 built = options(
     _where("--out", type=PATH, default="data", help="Folder of datasets."),
-    _where("--name", help="Directory name instead of the one made from variant, protocol and seed."),
+    _where("--name", help="Directory name; that of variant, protocol and seed has room for nothing else."),
     _where("--format", "container", type=Choice(CONTAINERS), default="hdf5", help="Container of shards."),
     _where("--license", "licence", help="Licence that you choose for it: an SPDX identifier, such as CC-BY-4.0."),
     _where("--num-shards", default=0, help="Shards per split.", show_default="16; more beyond 64 MB each"),

@@ -38,7 +38,7 @@ def cli() -> None:
 @cli.command(
     examples=[
         ("pendgen build --variant vanilla", "the paper's full size"),
-        ("pendgen build --pendulums 100 --images 4", "a small one, in a second"),
+        ("pendgen build --pendulums 100 --images 4 --name small", "a small one, in a second"),
         ("pendgen build --variant cropping --alpha-c 0.75", "another variant, with its parameter"),
         ("pendgen build --variant gaps --gap 0.3 0.7", "energies .3 to .7 left out of training"),
         ("pendgen build --suite noise", "every level of both kinds of noise"),
@@ -78,7 +78,7 @@ def build(
     if how["licence"] is not None:
         how["licence"] = identifier(how["licence"])
     if dry_run:
-        return _announce(datasets, out, container, name)
+        return _announce(datasets, out, container, name, how)
     from pendgen.build import build as run
 
     with _executor(scheduler) as executor:
@@ -100,15 +100,21 @@ def _variants(
     return list(variants_of(suite, num_gaps=4 if protocol == "original" else 3))
 
 
-def _announce(datasets: list[Dataset], out: Path, container: str, name: str | None) -> None:
-    from pendgen.build import estimated_bytes, place
+def _announce(datasets: list[Dataset], out: Path, container: str, name: str | None, how: dict[str, Any]) -> None:
+    from pendgen.build import estimated_bytes, place, refuse_impossible, stands
+    from pendgen.format import describe
 
+    refuse_impossible(how["num_shards"], how["workers"])
     total = 0
     for dataset in datasets:
         size = estimated_bytes(dataset, container)
         total += size
-        directory, _ = place(dataset, out, container, name)
-        there = " (there already)" if (directory / "dataset.json").exists() else ""
+        directory, known = place(dataset, out, container, name)
+        there = ""
+        if not how["force"]:
+            there = " (there already)" if stands(directory, describe(dataset, known, container)) else ""
+        elif directory.exists():
+            there = " (and replace what is there)"
         counts = ", ".join(f"{split.name} {split.pendulums}x{split.images}" for split in dataset.splits)
         click.echo(f"would build {directory}: {counts}, at most about {size / 1e6:.0f} MB{there}")
     if len(datasets) > 1:

@@ -87,6 +87,11 @@ class Dataset:
         require(wide, "time_range", self.time_range, f"a range of {SHORTEST:g} or longer")
         _require_range("energy_range", self.energy_range, 0.0, 1.0)
         self.variant.check(self.protocol)
+        # At 45° a bob reaches farthest into a corner, such as cropping keeps; so far in, it is the faintest grey.
+        geometry, reach = self.geometry, self.geometry.radius * math.sqrt(0.5)
+        end = geometry.centre + (reach if self.antialias else round(reach)) - geometry.bob // 2 + geometry.bob
+        seen = end - max(geometry.window) >= math.sqrt(0.5 / 255)
+        require(seen, "variant", self.variant.label(self.protocol), "a window that a bob can be in")
         require(bool(self.split("train").energy_bands), "energy_range", self.energy_range, "a band no gap swallows")
 
     @property

@@ -139,7 +139,7 @@ def _physics_problem(part: Records, dataset: Dataset, entry: Mapping[str, Any]) 
     swing = np.stack([physics.angle(time + later, energy[:, None]) for later in (0.0, dataset.time_gap)], axis=-1)
     off = np.abs(np.remainder(angle - swing + np.pi, 2 * np.pi) - np.pi)
     # Nine standard deviations are not seen in 10^17 draws; without noise a 64-bit rounding remains.
-    if off.max() > 9 * dataset.eps_n + 1e-6:
+    if not off.max() <= 9 * dataset.eps_n + 1e-6:  # nor where it is NaN
         return f"an angle is {off.max():.3g} rad from that of its energy and time"
     if dataset.eps_g:
         return None

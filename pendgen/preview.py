@@ -33,7 +33,7 @@ def contact_sheet(directory: Path, split: str = "train", rows: int = 5, columns:
 
 
 def variants_sheet(directories: Sequence[Path], split: str = "train", columns: int = 8) -> Image.Image:
-    """A row for each dataset: the same pendulum, of median energy in the first (Figs. 13 and 14)."""
+    """A row for each dataset: one pendulum, by its number, of upper quartile energy in the first (Figs. 13, 14)."""
     rows: list[Row] = []
     index = 0
     for directory in directories:

@@ -3,7 +3,8 @@
 Every draw comes from a counter-based Philox generator whose key is the seed and whose counter starts
 at (0, pendulum, purpose, split). So any pendulum can be drawn without the others, in any order or
 process, and each purpose has a stream of its own: the same seed shows the same pendulums at the same
-times in every variant, and adding noise disturbs nothing else.
+times in every variant, only gaps and other energy ranges move their energies, and adding noise
+disturbs nothing else.
 """
 
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 
 from pendgen.build import build
 from pendgen.dataset import Dataset
-from pendgen.variants import Cropping
+from pendgen.variants import Cropping, Large, Vanilla
 
 Outcome = tuple[int, str, str]
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,14 @@ def laboratory(small: Path, small_run: Path, tmp_path_factory: pytest.TempPathFa
     """A folder with the data and runs that the examples speak of, small ones, as the working directory."""
     place = tmp_path_factory.mktemp("laboratory")
     shutil.copytree(small, place / "data" / "vanilla" / small.name)
-    build(Dataset(Cropping(0.75), pendulums=8, images=2), place / "data", name="large", workers=1, quiet=True)
+    for other in (
+        Dataset(Cropping(0.75), pendulums=8, images=2),
+        Dataset(Large(), size=40, pendulums=8, images=2),
+        Dataset(Vanilla(), seed=1, pendulums=40, images=6),
+    ):
+        build(other, place / "data", workers=1, quiet=True)
+    for folder in ("pictures", "results/campaign"):  # which the repository has there too
+        (place / "data" / folder).mkdir(parents=True)
     run = place / "runs" / "vanilla" / "contrastive-d1" / "seed-0"
     shutil.copytree(small_run, run)
     shutil.copy(run / "embeddings" / "vanilla-test.h5", place)
@@ -124,9 +131,12 @@ def test_an_example_works(line: str, laboratory: Path, command: Callable[..., Ou
     words = shlex.split(line.partition("-m ")[2] or line)  # torchrun stands before -m
     package, name, *rest = words
     rest = [found for word in rest for found in (sorted(glob.glob(word)) if "*" in word else [word])]
-    rest += {"build": ["--dry-run"], "sweep": ["--dry-run"], "fit": ["--print-recipe"], "report": ["--csv-only"]}.get(
-        name, []
-    )
+    rest += {
+        "build": ["--dry-run", "--out", "planned"],
+        "sweep": ["--dry-run"],
+        "fit": ["--print-recipe"],
+        "report": ["--csv-only"],
+    }.get(name, [])
     rest += ["--jobs", "1"] * (package == "pendeval" and name != "score")
     assert command(package, name, *rest)[0] == 0
     if name == "convert":

@@ -140,6 +140,18 @@ def test_dry_run_says_what_and_how_large_and_builds_nothing(tmp_path: Path, comm
     assert not (tmp_path / "data").exists()
 
 
+def test_dry_run_refuses_what_the_build_would(
+    small: Path, command: Callable[..., Outcome], refused: Callable[..., str]
+) -> None:
+    words = ("pendgen", "build", "--dry-run", "--out", small.parents[1])
+    same = (*words, "--pendulums", 40, "--images", 6)
+    assert "(there already)" in command(*same)[1]
+    assert "(and replace what is there)" in command(*same, "--force")[1]
+    assert "is finished with other settings" in refused(*words)
+    assert "num_shards is -5" in refused(*same, "--num-shards", -5)
+    assert "workers is -3" in refused(*same, "--workers", -3)
+
+
 def test_suite_builds_what_is_missing(tmp_path: Path, command: Callable[..., Outcome]) -> None:
     arguments = ("--suite", "cropping", "--pendulums", 4, "--images", 2, "--out", tmp_path, "--quiet")
     code, out, _ = command("pendgen", "build", *arguments)
@@ -191,6 +203,23 @@ def test_dask_workers_build_the_same_bytes(tmp_path: Path) -> None:
     assert read_manifest(clusters)["digest"] == read_manifest(here)["digest"]
     for path in sorted(here.glob("*.h5")):
         assert path.read_bytes() == (clusters / path.name).read_bytes()
+
+
+def test_a_shard_that_fails_on_a_cluster_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    begun = []
+
+    def full(path: Path, *_: object) -> None:
+        begun.append(path)
+        time.sleep(0.2)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("pendgen.build.write_shard", full)
+    how = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    dataset = Dataset(Vanilla(), pendulums=40, images=2)
+    with distributed.Client(**how) as client, pytest.raises(OSError, match="the disk is full"):
+        build(dataset, tmp_path, num_shards=20, quiet=True, executor=client.get_executor)
+    assert len(begun) < 10
 
 
 def test_a_resumed_build_asks_for_the_disk_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,16 @@ def test_wrong_physics_is_found_even_where_hashes_agree(small: Path, tmp_path: P
     assert "content digest" in spoilt("energy_given_image", set_row(0.5))[0]
 
 
+def test_times_and_angles_that_are_no_numbers_are_found_under_noise_too(tmp_path: Path) -> None:
+    directory, _ = build(Dataset(GraphicalNoise(0.1), pendulums=4, images=2), tmp_path, num_shards=1, quiet=True)
+    (shard,) = directory.glob("train-*.h5")
+    with h5py.File(shard, "r+") as file:
+        for field in ("time", "angle"):
+            file[field][...] = np.nan
+    forge(directory, shard)
+    assert "an angle is nan rad from that of its energy and time" in verify(directory)[0]
+
+
 def test_missing_field_and_wrong_shape(small: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(small, tmp_path / "copy"))
     first, second, *_ = sorted(directory.glob("train-*.h5"))

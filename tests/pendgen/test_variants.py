@@ -3,9 +3,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
-from pendgen.dataset import Dataset
+from pendgen import antialias as antialiased
+from pendgen import render
+from pendgen.dataset import PROTOCOLS, Dataset, Geometry
 from pendgen.suite import SUITE_NAMES, variants_of
 from pendgen.variants import VARIANTS, Cropping, Gaps, GraphicalNoise, Large, NumericalNoise, Vanilla, Variant, create
 
@@ -88,6 +91,26 @@ def test_dataset_refuses(settings: dict[str, object], expected: str) -> None:
     with pytest.raises(ValueError, match=r"expected|needs") as problem:
         Dataset(Vanilla(), **settings)
     assert expected in str(problem.value)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("antialias", [False, True])
+def test_a_corner_that_no_bob_reaches_is_refused(protocol: str, antialias: bool) -> None:
+    """Exactly those: asked of every alpha is whether some angle shows a bob."""
+    drawing, every = (antialiased if antialias else render), np.linspace(0, 2 * np.pi, 20_000)
+    shown = {}
+    for alpha in np.linspace(0.1, 0.25, 61):
+        variant = Cropping(float(alpha))
+        geometry = Geometry(*variant.canvas(32, protocol)[:1], 3, 32, variant.canvas(32, protocol)[1:] * 2)
+        shown[alpha] = bool(drawing.visible(drawing.positions(every, geometry), geometry).any())
+        if shown[alpha]:
+            Dataset(variant, protocol=protocol, antialias=antialias)
+        else:
+            with pytest.raises(
+                ValueError, match=r"variant is cropping-0.\d+.*, expected a window that a bob can be in"
+            ):
+                Dataset(variant, protocol=protocol, antialias=antialias)
+    assert len(set(shown.values())) == 2
 
 
 def test_a_gap_that_swallows_all_training_energies() -> None:
