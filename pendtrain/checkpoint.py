@@ -17,6 +17,7 @@ from torch import nn
 
 from pendtrain.recipe import Recipe
 from pendtrain.runs import write_whole
+from pendtrain.seeding import GENERATOR
 
 VERSION = 2
 
@@ -25,13 +26,15 @@ def save(
     path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, step: int, identity: Mapping[str, Any]
 ) -> None:
     """Write the state after `step` steps of the run that `identity` (recipe and dataset digest) names."""
+    with GENERATOR:
+        generator = torch.get_rng_state()
     state = {
         "version": VERSION,
         "step": step,
         "identity": dict(identity),
         "learner": learner.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "generator": torch.get_rng_state(),
+        "generator": generator,
     }
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -60,7 +63,8 @@ def restore(path: Path, learner: nn.Module, optimiser: torch.optim.Optimizer, id
             state["learner"] = {f"encoder.{name}": value for name, value in state["encoder"].items()}
         learner.load_state_dict(state["learner"])
         optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["generator"])
+        with GENERATOR:
+            torch.set_rng_state(state["generator"])
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
         raise ValueError(f"checkpoint {path} does not fit: {_line(problem)}; delete it to begin anew") from None
     return step

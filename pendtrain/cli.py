@@ -13,7 +13,7 @@ from pendtrain import __version__, console
 from pendtrain.console import CONTEXT, Choice, Group, plain, under
 from pendtrain.fit_options import DEFAULTS, PATH, how, recipe, recipe_of, setting, settings_of
 from pendtrain.nearest import nearest_path
-from pendtrain.recipe import METHODS, PAIR, Recipe, to_toml
+from pendtrain.recipe import PAIR, Recipe, to_toml
 
 WHAT = "What is trained"
 option = under("Options")
@@ -59,7 +59,7 @@ def fit(shards: Path | None, out: Path, base: str, print_recipe: bool, **options
 
     That is the test split, and every image that can occur where the dataset holds them. The same command again finds
     its own run: complete, it says so; unfinished, it goes on where it stopped. SIGINT, SIGTERM and SIGUSR1 save the
-    state and exit with 128 + the signal's number.
+    state and exit with 128 + the signal's number. Exit code 1 where training failed or nothing was learnt.
     """
     ways = settings_of(options)
     wanted = Recipe.of(**recipe_of(base, options))
@@ -93,13 +93,18 @@ def _learning(run: Path) -> str:
 
 @cli.command(
     examples=[
-        ("pendtrain embed runs/vanilla/contrastive-d1/seed-0 --shards data/large", "another dataset"),
+        ("pendtrain embed runs/vanilla/contrastive-d1/seed-0 --shards data/cropping-0.75", "elsewhere"),
         ("pendtrain embed runs/vanilla/contrastive-d1/seed-0 --split train", "the split it was trained on"),
         ("pendtrain embed runs/vanilla/contrastive-d1/seed-0 --layer features", "below the output"),
     ]
 )
 @click.argument("run", type=PATH)
-@option("--shards", type=PATH, help="Another dataset.", show_default="the one it was trained on")
+@option(
+    "--shards",
+    type=PATH,
+    help="Another dataset, of pictures of the same size.",
+    show_default="the one it was trained on",
+)
 @option(
     "--split",
     type=Choice(["train", "test", "population"]),
@@ -132,7 +137,7 @@ def embed(run: Path, shards: Path | None, split: str, device: str, layer: str, m
     examples=[
         ("pendtrain sweep data/* --seeds 5 --dry-run", "the plan"),
         ("pendgen build --variant vanilla --replicates 10", "ten datasets of the same settings"),
-        ("pendtrain sweep data/vanilla* --replicates", "pairs of runs on them, the first pair first"),
+        ("pendtrain sweep data/vanilla data/vanilla-seed-* --replicates", "pairs of runs on them, first pair first"),
         ("pendtrain sweep data/vanilla --method vicreg --method byol --jobs 2", "other methods, two side by side"),
     ]
 )
@@ -173,9 +178,9 @@ def sweep(
 ) -> int:
     """Train every dataset in PATHS with every method, dim and seed.
 
-    What is complete is skipped, and a failure does not stop the others; exit code 1 where a run failed, with a line
-    naming it. To compare methods, train them on replicates: datasets of equal settings and different dataset seeds,
-    which take fresh data and a fresh training seed each time, both methods on the same.
+    What is no dataset is passed over, what is complete is skipped, and a failure does not stop the others; exit code 1
+    where a run failed, with a line naming it. To compare methods, train them on replicates: datasets of equal settings
+    and different dataset seeds, which take fresh data and a fresh training seed each time, both methods on the same.
     """
     from pendtrain.sweep import estimated_seconds, execute, plan
 
@@ -228,21 +233,14 @@ def _executor(scheduler: str | None) -> Iterator[Callable[[], Any] | None]:
 def methods() -> None:
     """List every way to learn.
 
-    Each with its source, and its own settings with their defaults, for `--set`.
+    Each with its source, and its own settings with their defaults and what they are, for `--set`.
     """
-    from dataclasses import fields as settings_of
+    from shutil import get_terminal_size
 
-    from pendtrain.objectives import find
+    from pendtrain.methods import lines
 
-    for name in METHODS:
-        objective = find(name)
-        click.echo(f"{name}: {objective.source}")
-        for field in settings_of(objective.Settings):
-            click.echo(
-                f"    {field.name} = {str(field.default).lower() if field.default in (True, False) else field.default}"
-            )
-        for key, value in objective.usual.items():
-            click.echo(f"    (usual with it: {key} = {value})")
+    for line in lines(min(100, get_terminal_size().columns)):
+        click.echo(line)
 
 
 @cli.command(

@@ -106,10 +106,10 @@ def embed_run(
 
 
 def trained(run: Path, method: str | None) -> tuple[dict[str, Any], Recipe]:
-    """What `run.json` holds and the recipe, of a run that has an encoder; `method` as `embed_run` takes it.
+    """What `run.json` holds and the recipe, of a complete run; `method` as `embed_run` takes it.
 
-    Raises FileNotFoundError where there is no run, ValueError where it has no encoder or its method is code from
-    elsewhere that was not named.
+    Raises FileNotFoundError where there is no run, ValueError where it is not complete, its encoder is gone, or its
+    method is code from elsewhere that was not named.
     """
     held = runs.read_run(run)
     if held is None:
@@ -118,8 +118,10 @@ def trained(run: Path, method: str | None) -> tuple[dict[str, Any], Recipe]:
     if ":" in named and named != method:
         raise ValueError(f"{run} names {named!r:.100}, code from elsewhere, as its method; --method imports it")
     recipe = runs.recipe_of(run, held)
+    if held["status"] != "complete":
+        raise ValueError(f"{run} is not complete (status {held['status']}); `pendtrain fit` again finishes it")
     if not (run / "encoder.safetensors").is_file():
-        raise ValueError(f"{run} has no encoder yet (status {held['status']}); finish it with `pendtrain fit`")
+        raise ValueError(f"{run} has lost its encoder (no encoder.safetensors)")
     return held, recipe
 
 

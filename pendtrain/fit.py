@@ -122,6 +122,7 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
     steps, total = len(sampler), recipe.epochs * len(sampler)
     shown = 2 * (recipe.batch + known.extra)
     watch = Watch(state.dataset, shown * steps)
+    state.facts["train_seconds"] = state.seconds
     state.write("running", heartbeat=now())
     parallel = here.wrap(learner, device)
     began, first_step, saved = time.monotonic(), step, time.monotonic()
@@ -155,12 +156,12 @@ def _train(state: State, precision: torch.dtype) -> Encoder:
                 step += 1
                 if looking and state.leads:
                     state.scores = watch(learner.result, device)
+                elapsed = time.monotonic() - began
+                state.facts["train_seconds"] = round(state.seconds + elapsed, 2)
                 if logging or looking:
-                    elapsed = time.monotonic() - began
                     speed = shown * (step - first_step) / elapsed
                     row = (step, (step - 1) // steps, loss.item(), rate, norm.item(), round(speed, 1), shown * step)
                     log(row, elapsed, state.scores if looking else None)
-                    state.facts["train_seconds"] = round(state.seconds + elapsed, 2)
                     state.beat()
                 if due or stopping:
                     if state.leads:

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pendtrain.encoders import Encoder, create
+from pendtrain.encoders import Encoder, ResNet18, create
 from pendtrain.encoders.convolutions import shared
 from pendtrain.objectives import Labels, Objective, Rows, find
 from pendtrain.recipe import Recipe
+from pendtrain.seeding import seeded
 
 AVERAGED_FROM = 0.5
 """Of the run: before, the encoder is still on its way."""
-_OBJECTIVES = 2**32  # apart from the seeds of encoders, whose draws an objective must not change
 
 
 class Learner(nn.Module):
@@ -28,13 +28,14 @@ class Learner(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.encoder = create(recipe.dim, recipe.seed, images, recipe.encoder)
-        with torch.random.fork_rng(devices=[]), speaks_of(recipe.method):
-            torch.manual_seed(_OBJECTIVES + recipe.seed % _OBJECTIVES)
+        with seeded(recipe.seed, stream=1), speaks_of(recipe.method):  # else heads would repeat the encoder's draws
             self.objective: Objective = find(recipe.method)(recipe.own, self.encoder, recipe.dim, recipe.protocol)
         self.averaged: AveragedModel | None = None
         if recipe.averaging:
             how = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
-            self.averaged = AveragedModel(self.encoder, multi_avg_fn=how, use_buffers=True).requires_grad_(False)
+            # Statistics have a mean, places in a table have none.
+            mean = isinstance(self.encoder, ResNet18)
+            self.averaged = AveragedModel(self.encoder, multi_avg_fn=how, use_buffers=mean).requires_grad_(False)
 
     @property
     def result(self) -> Encoder:

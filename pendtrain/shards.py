@@ -29,6 +29,7 @@ from pendtrain.manifest import read_manifest
 from pendtrain.nearest import nearest_path
 from pendtrain.tar import pictures
 
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 UNREADABLE: tuple[type[Exception], ...] = (OSError, LookupError, TypeError, ValueError, EOFError, RuntimeError)
 UNREADABLE += (MemoryError, ArithmeticError, zlib.error, SyntaxError, TokenError)
 """Whatever the bytes of a damaged file lead h5py, NumPy, json and zlib to."""
@@ -86,13 +87,22 @@ def open_dataset(path: Path) -> Dataset:
     return Dataset(directory, read_manifest(directory / "dataset.json"))
 
 
-def _newest(path: Path) -> Path:
-    """The complete subdirectory with the highest semantic version."""
-    versions = [
+def is_dataset(path: Path) -> bool:
+    """Whether a directory is a dataset or the folder of its versions, finished or not."""
+    return (path / "dataset.json").is_file() or bool(_VERSION.fullmatch(path.resolve().name) or _versions(path))
+
+
+def _versions(path: Path) -> list[tuple[tuple[int, ...], Path]]:
+    return [
         (tuple(int(part) for part in child.name.split(".")), child)
         for child in path.iterdir()
-        if re.fullmatch(r"\d+\.\d+\.\d+", child.name) and (child / "dataset.json").is_file()
+        if _VERSION.fullmatch(child.name) and child.is_dir()
     ]
+
+
+def _newest(path: Path) -> Path:
+    """The complete subdirectory with the highest semantic version."""
+    versions = [(version, child) for version, child in _versions(path) if (child / "dataset.json").is_file()]
     if not versions:
         raise FileNotFoundError(
             f"{path} holds no finished dataset (no dataset.json): not a dataset, or a build that did not finish"

@@ -31,7 +31,7 @@ from joblib import cpu_count
 
 from pendtrain import runs
 from pendtrain.recipe import METHODS, PAIR, Recipe, own_settings
-from pendtrain.shards import Dataset, image_shape, open_dataset
+from pendtrain.shards import Dataset, image_shape, is_dataset, open_dataset
 from pendtrain.signals import held
 
 ASSUMED_SPEED = 1000.0  # images/s at 32 pixels, where no finished run tells better
@@ -89,9 +89,9 @@ def plan(
     """The runs a sweep asks for, in order: seeds or replicates outermost, so that every condition has one early.
 
     `seeds` is a number to cross with all datasets, or None to train each replicate with its own seed. No `methods` or
-    `dims` stand for those of `settings`, else for `PAIR` and one output. Files among `paths` are passed over. Settings
-    that only some methods have go to those alone. Raises ValueError where nothing is left, a dataset or setting is
-    refused, or two paths come to the same run or the same replicate.
+    `dims` stand for those of `settings`, else for `PAIR` and one output. `paths` that are no datasets are passed over.
+    Settings that only some methods have go to those alone. Raises ValueError where nothing is left, a dataset or
+    setting is refused, or two paths come to the same run or the same replicate.
     """
     if settings.get("seed", Recipe.seed) != Recipe.seed:
         raise ValueError(
@@ -99,7 +99,9 @@ def plan(
         )
     methods = methods or ((str(settings["method"]),) if "method" in settings else PAIR)
     dims = dims or (settings.get("dim", Recipe.dim),)
-    there = {path.resolve(): path for path in reversed(paths) if path.is_dir() or not path.exists()}
+    there = {
+        path.resolve(): path for path in reversed(paths) if not path.exists() or (path.is_dir() and is_dataset(path))
+    }
     folders = list(reversed(there.values()))
     if not folders:
         raise ValueError(f"no dataset directory among {', '.join(map(str, paths))}")
@@ -247,13 +249,13 @@ class Lanes(Executor):
         return self.threads.submit(run)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Begin nothing more and, with `cancel_futures`, ask what runs to save its state; then wait for it."""
-        if cancel_futures:
+        """End once all is done; without `wait` begin nothing more, and ask what runs to save its state."""
+        if not wait:
             self.stopping.set()
             for lane in self.lanes:
                 lane.stop()
         self.threads.shutdown(wait, cancel_futures=cancel_futures)
-        for lane in self.lanes:
+        for lane in self.lanes if wait else ():
             lane.close()
 
 
@@ -263,7 +265,8 @@ def execute(
     """Run what is not complete; yields each run with its outcome as it ends. One failing does not stop others.
 
     `jobs` processes share this machine's cores; `executor` replaces them, one run per worker slot. Where the caller is
-    interrupted, nothing more begins, and what runs saves its state.
+    interrupted, nothing more begins, and what runs saves its state; on Dask workers, in threads that hear no signal, it
+    is trained to its end.
     """
     waiting = [entry for entry in planned if entry.state != "complete"]
     threads = 0 if executor else max(1, cpu_count() // jobs)
@@ -279,5 +282,7 @@ def execute(
                     outcome, text = "failed", f"{pending[future].run}: {problem!r}"
                 yield pending[future], outcome, text
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False)  # by which Dask cancels, and lanes are asked to end
+            for future in pending:
+                future.cancel()
             raise

@@ -64,7 +64,7 @@ def load_encoder(run: str | Path, *, method: str | None = None) -> TrainedEncode
     """The trained encoder of a run directory, on the CPU, checked against the hash of its weights in `run.json`.
 
     A method that is code from elsewhere is imported where `method` names it, as `pendtrain embed --method` does.
-    Raises FileNotFoundError where there is no run, ValueError where it has no encoder yet or one that cannot be used.
+    Raises FileNotFoundError where there is no run, ValueError where it is not complete or its encoder cannot be used.
     """
     held, recipe = trained(Path(run), method)
     encoder = encoder_of(Path(run), held, recipe)

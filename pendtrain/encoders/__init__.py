@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pendtrain.encoders.resnet18 import ResNet18
 from pendtrain.encoders.table import Table
+from pendtrain.seeding import seeded
 
 Encoder = ResNet18 | Table
 __all__ = ["Encoder", "ResNet18", "Table", "create"]
@@ -20,8 +21,7 @@ def create(dim: int, seed: int, images: NDArray[np.uint8] | None = None, kind: s
 
     `images`: the distinct ones of a table, uint8 (U, S, S, 3); None where weights are loaded next.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if kind == "resnet18":
             return ResNet18(dim).to(memory_format=torch.channels_last)
         return Table(dim, images)

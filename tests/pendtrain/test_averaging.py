@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import torch
 
 from pendtrain.learner import Learner
@@ -32,6 +33,21 @@ def test_the_average_is_exponential_over_the_second_half() -> None:
         if value.is_floating_point():
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-6, atol=1e-6)
     assert plain.result is plain.encoder
+
+
+def test_of_a_table_vectors_are_averaged_and_places_are_kept() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3)).astype(np.uint8)
+    learner = Learner(Recipe.of(encoder="table", averaging=0.75), images)
+    learner.objective.progress = 1.0
+    first = learner.encoder.weights()["vectors"].clone()
+    for _ in range(2):
+        learner.after_step()
+        with torch.no_grad():
+            learner.encoder.weights()["vectors"].add_(1.0)
+    learner.after_step()
+    for name, places in learner.encoder.named_buffers():
+        assert torch.equal(learner.result.get_buffer(name), places)
+    torch.testing.assert_close(learner.result(torch.from_numpy(images)), first + 0.25 * 0.75 * 1 + 0.25 * 2)
 
 
 def test_the_average_is_not_trained() -> None:

@@ -182,5 +182,5 @@ def test_pictures_that_are_none_are_one_line(small_run: Path, tmp_path: Path) ->
     with pytest.raises(ValueError, match="was changed"):
         pendtrain.load_encoder(copy)
     weights.unlink()
-    with pytest.raises(ValueError, match="has no encoder yet"):
+    with pytest.raises(ValueError, match="has lost its encoder"):
         pendtrain.load_encoder(copy)

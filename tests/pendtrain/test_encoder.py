@@ -1,4 +1,7 @@
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,9 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet18
 
+from pendtrain import checkpoint
 from pendtrain.encoders import create
 from pendtrain.encoders.convolutions import Conv1x1, Conv3x3, _Strided, _taps, shared
 from pendtrain.encoders.resnet18 import ResNet18
+from pendtrain.learner import Learner
+from pendtrain.recipe import Recipe
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 100])
@@ -169,6 +175,47 @@ def test_embeddings_are_float32_under_bfloat16() -> None:
     assert embedding.dtype == torch.float32
     # Rounded to bfloat16 the outputs would coincide; they must not.
     assert (embedding != embedding.bfloat16().float()).any()
+
+
+def test_seeds_of_more_than_32_bits_are_told_apart() -> None:
+    seeds = (5, 2**32 + 5, 2**63 - 1, 2**32 - 1, 5)
+    first = [create(1, seed).resnet.conv1.weight for seed in seeds]
+    assert all(torch.equal(a, b) == (i % 4 == j % 4) for i, a in enumerate(first) for j, b in enumerate(first))
+    for seed in (5, 2**32 - 1):  # of what was trained before
+        torch.manual_seed(seed)
+        assert torch.equal(resnet18(num_classes=1).conv1.weight, first[seeds.index(seed)])
+
+
+def test_heads_are_not_the_encoder_again() -> None:
+    learner = Learner(Recipe.of(method="vicreg", projector=8, seed=3))
+    torch.manual_seed(3)
+    twin = type(learner.objective)(learner.recipe.own, learner.encoder, 1, "paper")
+    pairs = zip(learner.objective.parameters(), twin.parameters(), strict=True)
+    assert not any(torch.equal(a, b) for a, b in pairs if a.ndim == 2)
+
+
+def test_what_is_drawn_in_threads_follows_the_seed(tmp_path: Path) -> None:
+    """As on a Dask worker of several threads, where another fit goes on from its checkpoint meanwhile."""
+    seeds = [0, 1, 2, 3] * 3
+    recipes = [Recipe.of(method="vicreg", projector=8, seed=seed) for seed in seeds]
+    alone = [Learner(recipe).state_dict() for recipe in recipes[:4]]
+    body = torch.nn.Linear(1, 1)
+    optimiser, saved = torch.optim.SGD(body.parameters()), tmp_path / "checkpoint.pt"
+    identity = {**Recipe().settings, "digest": ""}
+    checkpoint.save(saved, body, optimiser, 1, identity)
+    done = threading.Event()
+
+    def go_on() -> None:
+        while not done.is_set():
+            checkpoint.restore(saved, body, optimiser, identity)
+
+    with ThreadPoolExecutor(4) as pool:
+        other = pool.submit(go_on)
+        found = list(pool.map(Learner, recipes))
+        done.set()
+        other.result()
+    for seed, learner in zip(seeds, found, strict=True):
+        assert all(torch.equal(value, alone[seed][name]) for name, value in learner.state_dict().items())
 
 
 def test_same_seed_same_encoder_and_the_global_generator_is_left_alone() -> None:

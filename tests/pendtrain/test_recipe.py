@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pendtrain.recipe import METHODS, RECIPES, Recipe, read_toml, to_toml
+from pendtrain.methods import explained
+from pendtrain.objectives import find
+from pendtrain.recipe import METHODS, RECIPES, Recipe, own_settings, read_toml, to_toml
 
 Outcome = tuple[int, str, str]
 
@@ -28,6 +30,37 @@ def test_command_line_wins_over_file_wins_over_defaults(tmp_path: Path, command:
     _, plain, _ = command("pendtrain", "fit", "--print-recipe")
     path.write_text(plain)
     assert Recipe.of(**read_toml(path)) == Recipe()
+
+
+def test_another_method_leaves_behind_what_the_files_own_alone_has(
+    tmp_path: Path, command: Callable[..., Outcome], refused: Callable[..., str]
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(to_toml(Recipe.of(epochs=7, temperature=0.5, similarity="cosine", dim=2)))
+    words = ("pendtrain", "fit", "--recipe", path, "--print-recipe")
+    _, out, _ = command(*words, "--method", "supervised")
+    assert Recipe.of(**tomllib.loads(out)) == Recipe.of(method="supervised", epochs=7, dim=2)
+    _, out, _ = command(*words, "--method", "paws")  # has a temperature and a similarity too
+    assert Recipe.of(**tomllib.loads(out)) == Recipe.of(
+        method="paws", epochs=7, dim=2, temperature=0.5, similarity="cosine"
+    )
+    assert "temperature is no setting of supervised" in refused(*words, "--method", "supervised", "--temperature", 1)
+
+
+def test_methods_are_listed_with_what_their_settings_are(
+    command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = command("pendtrain", "methods")
+    assert code == 0
+    lines = out.splitlines()
+    assert [line.partition(":")[0] for line in lines if line[0] != " "] == list(METHODS)
+    assert max(len(line) for line in lines if line.startswith(8 * " ")) <= 80
+    told = {method: explained(find(method).Settings) for method in METHODS}
+    assert {method: list(texts) for method, texts in told.items()} == {name: own_settings(name) for name in METHODS}
+    assert all(text.endswith(".") for texts in told.values() for text in texts.values())
+    assert told["joint"]["temperature"] == told["contrastive"]["temperature"]  # which it inherits
+    assert "        τ: a squared embedding distance, or a cosine." in lines[lines.index("    temperature = 0.1") + 1]
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -73,6 +73,26 @@ def test_stop_and_go_is_bit_equal(
     assert not (run / "checkpoint.pt").exists()
 
 
+def test_the_time_of_earlier_legs_is_kept(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of legs that log nothing too, and while the next one runs."""
+
+    def leg(steps: int) -> Path:
+        with monkeypatch.context() as patch:
+            stop_after(patch, steps)
+            with pytest.raises(Stopped):
+                fit(small, RECIPE, tmp_path, replace(OFTEN, log_every=1000))
+        return next(tmp_path.rglob("run.json"))
+
+    held = json.loads(leg(2).read_text())
+    assert held["train_seconds"] > 0
+    leg(3).write_text(json.dumps({**held, "train_seconds": 1000.0}))
+    with monkeypatch.context() as patch:
+        patch.delattr(fitting, "learning_rate")  # ends the leg at its first step
+        with pytest.raises(NameError):
+            fit(small, RECIPE, tmp_path, OFTEN)
+    assert 1000 <= json.loads(leg(5).read_text())["train_seconds"] < 1100
+
+
 def test_signal_exits_with_its_code(small: Path, tmp_path: Path) -> None:
     options = ["--shards", str(small), "--epochs", "500", "--batch", "10", "--out", str(tmp_path), "--quiet"]
     process = subprocess.Popen([sys.executable, "-m", "pendtrain", "fit", *options], stderr=subprocess.PIPE, text=True)

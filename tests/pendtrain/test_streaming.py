@@ -278,11 +278,16 @@ def test_embed_refuses(small: Path, small_run: Path, tmp_path: Path, refused: Ca
     big, _ = build(Dataset(Cropping(0.6), pendulums=4, images=2, size=40), tmp_path, quiet=True)
     assert "has pictures of 40 pixels, expected 32" in refused("pendtrain", "embed", small_run, "--shards", big)
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    held = (run / "run.json").read_text()
+    (run / "run.json").write_text(held.replace('"complete"', '"running"'))  # killed before all was embedded
+    unfinished = "is not complete (status running); `pendtrain fit` again finishes it"
+    assert unfinished in refused("pendtrain", "embed", run, "--split", "train")
+    (run / "run.json").write_text(held)
     (run / "encoder.safetensors").write_bytes(b"not weights")
     (run / "embeddings" / "vanilla-test.h5").unlink()
     assert "encoder.safetensors was changed: SHA-256 " in refused("pendtrain", "embed", run)
     (run / "encoder.safetensors").unlink()
-    assert "has no encoder yet" in refused("pendtrain", "embed", run)
+    assert "has lost its encoder" in refused("pendtrain", "embed", run)
 
 
 def test_list_and_show(small_run: Path, tmp_path: Path, command: Callable[..., Outcome]) -> None:

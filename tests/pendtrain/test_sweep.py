@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from pendtrain.recipe import Recipe
 from pendtrain.run import alone
 from pendtrain.runs import directory
 from pendtrain.state import Settings
-from pendtrain.sweep import Lanes, Planned
+from pendtrain.sweep import Lanes, Planned, execute
 
 Outcome = tuple[int, str, str]
 QUICK = ("--epochs", 1, "--batch", 20, "--quiet")
@@ -205,12 +206,50 @@ def test_a_run_on_other_data_is_no_finished_run(
     assert "dataset digest" in err
 
 
+def test_folders_that_are_no_datasets_are_passed_over(
+    small: Path, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    words = (tmp_path / "pictures", small, "--seeds", 1, *QUICK, "--out", tmp_path / "runs", "--dry-run")
+    code, out, error = command("pendtrain", "sweep", *words)
+    assert (code, error) == (0, "")
+    assert "2 runs, 2 to train" in out
+
+
 def test_refuses(small: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     stray = tmp_path / "notes.txt"
     stray.write_text("")
     assert "no dataset directory among" in refused("pendtrain", "sweep", stray)
+    assert "no dataset directory among" in refused("pendtrain", "sweep", tmp_path)
+    assert "no dataset directory" in refused("pendtrain", "sweep", small, tmp_path / "vanila")
+    (tmp_path / "gaps-0.4" / small.name).mkdir(parents=True)
+    for unfinished in (tmp_path / "gaps-0.4", tmp_path / "gaps-0.4" / small.name):  # a build that was killed
+        assert "holds no finished dataset" in refused("pendtrain", "sweep", small, unfinished)
     assert "seeds is 0, expected 1 or more" in refused("pendtrain", "sweep", small, "--seeds", 0)
     assert "jobs is 0, expected 1 or more" in refused("pendtrain", "sweep", small, "--jobs", 0)
+
+
+def test_interrupted_a_sweep_on_dask_leaves_what_is_queued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    begun, going, end = [], threading.Event(), threading.Event()
+
+    def train(*_: object) -> None:
+        begun.append(1)
+        if len(begun) > 1:
+            going.set()
+            end.wait(60)
+
+    monkeypatch.setattr("pendtrain.fit.fit", train)
+    planned = [Planned(tmp_path, Recipe(seed=seed), tmp_path, tmp_path / str(seed), "new", 0) for seed in range(9)]
+    how = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.Client(**how) as client:
+        outcomes = execute(planned, {}, 1, client.get_executor)
+        next(outcomes)
+        assert going.wait(60)
+        outcomes.close()  # as an interrupt in between would
+        assert not end.is_set()
+        end.set()
+    assert len(begun) < len(planned)  # but for what a worker had been handed already
 
 
 def test_dask_workers_train(small: Path, tmp_path: Path) -> None:

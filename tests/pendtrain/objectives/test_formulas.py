@@ -235,6 +235,24 @@ def test_paws_by_hand() -> None:
     assert a.grad[4:].abs().max() > 0  # what supports learns as well
 
 
+def test_paws_learns_nothing_of_a_labelled_pendulum_from_itself() -> None:
+    """Where few have a label, a batch holds them more than once, which is to say nothing new."""
+    x, y = views(6, 1)
+    energy = torch.tensor([0.5, 0.5, 0.5, 0.5, 0.1, 0.8]).double()
+    extra = labels(6, 2).extra
+    objective, plain = made("paws"), made("paws", neighbours=0.0)
+    again = [0, 1, 2, 3, 4, 5, 4, 5, 5, 4]
+    once, more = (objective.loss((x[at], y[at]), Labels(energy[at], extra[at])) for at in (again[:6], again))
+    assert more.item() == pytest.approx(once.item())
+    alone = [0, 1, 2, 3, 4, 4]
+    known = Labels(energy[alone], extra)
+    a = x[alone].requires_grad_()
+    loss = objective.loss((a, y[alone]), known)
+    loss.backward()
+    assert loss.item() == plain.loss((a, y[alone]), known).item()
+    assert bool(a.grad.isfinite().all())
+
+
 def test_labels_of_paws() -> None:
     energy = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.95, 1.0]).double()
     plain = class_labels(energy, find("paws").Settings(classes=4, smoothing=0.0, ordered=False))
