@@ -25,7 +25,8 @@ def keep(
     """Write the scores of everything below `roots` to `folder`, a file each; returns what was written, and problems.
 
     A score file lies where its run lies below its root. One that is there and holds other embeddings is a problem
-    and stays, unless `force`; scores of the same embeddings are brought up to date. `cache` holds what was scored.
+    and stays, unless `force`; so does one that holds a population's scores where that is not there any more. Scores of
+    the same embeddings are brought up to date. `cache` holds what was scored.
     `images`: of so many test images at most the outputs are kept; None for all that were scored or are kept there.
     """
     found, problems = gather(roots, cache, only=only, jobs=jobs, quiet=quiet)
@@ -62,6 +63,8 @@ def _there(path: Path, record: Record) -> tuple[Record | None, str]:
         return None, str(problem)
     if held.embedding_digest != record.embedding_digest:
         return None, "holds the scores of other embeddings"
+    if held.population is not None and record.population is None:
+        return None, "holds exact scores too, of a population whose embeddings are not there now"
     return held, ""
 
 

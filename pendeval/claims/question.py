@@ -81,4 +81,4 @@ class Question:
     """the same comparison of something else, as evidence"""
     stratum: tuple[str, ...] = STRATUM
     single: bool = False
-    """count runs: of several seeds on one of several training sets, the first"""
+    """count trainings: one for each training set, or each seed where all share one, and on one test split"""

@@ -8,14 +8,16 @@ the rows that a `Question` asks for:
 * one protocol, schedule and size at a time (`STRATUM`): preferred is what every side has, the paper's protocol, the
   full recipe, then what there is most of; one that gives no number, as of a single replicate or of too few levels,
   gives way to the next that does;
-* paired by training seed, by the seeds of the data on both sides, and by precision (float32, where a seed has both);
+* paired by training seed, by the seeds of the data on both sides, and by precision (where a seed has both, the one
+  that more levels have, then float32);
 * exact measures where every row used has them, else the sampled ones for all (`registry.PRIMARY`).
 
 The unit of statistics is a replicate: a fresh training set with a fresh training seed. Several seeds on one of several
 training sets are averaged first; where all share one training set, each seed is a unit and nothing is known of others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -220,8 +222,8 @@ def _build(
         for key in {key for other, key in at[varied[0]] if other == level}
     }
     cells = {where: found for where, found in cells.items() if min(found.values()) >= 0}
-    runs = _chosen({key for _, key in cells}, question.single)
-    cells = {where: found for where, found in cells.items() if where[1] in runs}
+    cells = {where: cells[where] for where in _chosen(cells, question.single)}
+    runs = sorted({key for _, key in cells})
     levels = [level for level in levels if any(where[0] == level for where in cells)]
     place = {key: k for k, key in enumerate(runs)}
     index = {name: np.full((len(levels), len(runs)), -1, np.int64) for name in members}
@@ -246,20 +248,27 @@ def _build(
     )
 
 
-def _chosen(keys: Iterable[Key], single: bool) -> list[Key]:
-    """The runs that count: one precision each, their own test split where that was scored."""
-    runs: dict[tuple[int, int], list[Key]] = {}
-    for key in sorted(keys, key=lambda key: (*key[:3], key[3] != "float32", key[3])):
-        runs.setdefault(key[:2], []).append(key)
-    chosen: list[Key] = []
-    datasets = {key[0] for key in runs}
-    taken: set[int] = set()
-    for (dataset, _), found in runs.items():
-        if single and len(datasets) > 1 and dataset in taken:
-            continue
-        taken.add(dataset)
-        own = [key for key in found if key[2] == dataset] or found
-        chosen += [key for k, key in enumerate(own) if key[2] not in {other[2] for other in own[:k]}]
+def _chosen(cells: Collection[tuple[float, Key]], single: bool) -> list[tuple[float, Key]]:
+    """The runs that count at each level: one precision each, their own test split where that was scored.
+
+    Other levels only say which of two is preferred, the one that more of them have: none loses a run by them.
+    """
+    often = Counter(key for _, key in cells)
+    several = len({key[0] for key in often}) > 1
+
+    def rank(cell: tuple[float, Key]) -> tuple[Any, ...]:
+        key = cell[1]
+        return key[2] != key[0], -often[key], key[3] != "float32", key
+
+    chosen: list[tuple[float, Key]] = []
+    taken: set[tuple[Any, ...]] = set()
+    for level, key in sorted(cells, key=rank):
+        dataset, seed, split, _ = key
+        unit = (level, dataset, 0 if single and several else seed)
+        place = (*unit, dataset if single else split)
+        if taken.isdisjoint({place, (*unit, dataset)}):  # nor is its own split
+            taken.add(place)
+            chosen.append((level, key))
     return chosen
 
 

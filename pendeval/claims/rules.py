@@ -141,8 +141,9 @@ class Above:
         if found.p_value <= ALPHA:
             verdict = SUPPORTED if found.mean > self.border else CONTRADICTED
         if self.every_run and found.n:
-            contrary = int((values[np.isfinite(values)] <= self.border).sum())
-            words.append(f"above {self.border:g} in {found.n - contrary} of {found.n}")
+            runs = table.values[judged]
+            known, contrary = int(np.isfinite(runs).sum()), int((runs <= self.border).sum())
+            words.append(f"above {self.border:g} in {known - contrary} of {known} runs")
             if contrary and verdict == SUPPORTED:
                 verdict = UNDECIDED
                 words.append("so on average, not always")
@@ -227,8 +228,9 @@ class Spread:
     def sentence(self) -> str:
         """How it judges."""
         return (
-            f"Sd over mean: supported when the 95 % chi-square interval of the sd puts it below {self.most:g}; "
-            "contradicted when above; else undecided."
+            "Sd of single runs over their mean: supported when the 95 % chi-square interval of the sd (with "
+            "Satterthwaite's degrees of freedom where training sets have several runs) puts it below "
+            f"{self.most:g}; contradicted when above; else undecided."
         )
 
     def judge(self, table: Table) -> Judgement:
@@ -237,12 +239,12 @@ class Spread:
         if found.n < 2 or not found.mean > 0:
             words = ("no spread to speak of: 0 in all runs",) if found.n > 1 else ()
             return Judgement(n=found.n, margin=self.most, conditions=int(found.n > 1), words=words)
-        degrees = found.n - 1
-        share = found.sd / found.mean
+        sd, degrees = _scatter(table)
+        share = sd / found.mean
         low, high = (share * math.sqrt(degrees / float(chdtri(degrees, tail))) for tail in (0.025, 0.975))
         verdict = SUPPORTED if high < self.most else CONTRADICTED if low > self.most else UNDECIDED
         again = f"more {table.unit}s: the interval reaches across the border" if verdict == UNDECIDED else ""
-        words = (f"mean {found.mean:.4g}, sd {found.sd:.2g}",)
+        words = (f"mean {found.mean:.4g}, sd {sd:.2g}",)
         return Judgement(verdict, share, low, high, math.nan, found.n, self.most, 1, words, again)
 
 
@@ -259,23 +261,41 @@ class AsPrinted:
         """How it judges."""
         return (
             f"Contradicted when the best possible error on the same images, less {self.errors:g} standard errors, lies "
-            f"above {self.printed:g} in every run; supported when the 95 % t-interval of the error lies below; else "
-            "undecided."
+            f"above {self.printed:g} in every run; supported when the 95 % t-interval of the error, a mean for each "
+            "replicate, lies below; else undecided."
         )
 
     def judge(self, table: Table) -> Judgement:
         """The verdict; further numbers needed: `error`, and its standard error `se`."""
         known = np.isfinite(table.values) & np.isfinite(table.further["se"])
-        found = t_interval(table.further["error"][np.isfinite(table.further["error"])])
-        runs = known.sum(axis=1)
-        if not runs.any():
+        errors = table.further["error"]
+        flat = replace(table, unit_of=np.tile(table.unit_of, len(errors)))  # all conditions of a unit are one value
+        found = t_interval(flat.units(errors.ravel()))
+        if not known.any():
             return Judgement(margin=self.printed)
         lowest = float((table.values - self.errors * table.further["se"])[known].min())
         verdict = CONTRADICTED if lowest > self.printed else SUPPORTED if found.high <= self.printed else UNDECIDED
         words = (f"best possible {table.values[known].mean():.4g}, less {self.errors:g} standard errors {lowest:.4g}",)
         again = "more runs" if verdict == UNDECIDED else ""
-        numbers = (found.mean, found.low, found.high, math.nan, int(runs[runs > 0].min()))
-        return Judgement(verdict, *numbers, self.printed, int((runs > 0).sum()), words, again)
+        numbers = (found.mean, found.low, found.high, math.nan, found.n)
+        return Judgement(verdict, *numbers, self.printed, int(known.any(axis=1).sum()), words, again)
+
+
+def _scatter(table: Table) -> tuple[float, float]:
+    """Sd of a single run of the only condition, and its degrees of freedom.
+
+    Runs of one unit share a training set: the variance is that of the units' means and what averaging took out of
+    them, and their sum has the degrees of freedom of Satterthwaite 1946.
+    """
+    known = np.isfinite(table.values[0])
+    values = table.values[0, known]
+    _, unit, sizes = np.unique(table.unit_of[known], return_inverse=True, return_counts=True)
+    means = np.bincount(unit, values) / sizes
+    spare = max(len(values) - len(sizes), 1)  # without any the second part is 0
+    parts = np.array([means.var(ddof=1), (1 - (1 / sizes).mean()) * ((values - means[unit]) ** 2).sum() / spare])
+    variance = float(parts.sum())
+    degrees = variance**2 / float(parts**2 @ [1 / (len(sizes) - 1), 1 / spare]) if variance else 1.0
+    return math.sqrt(variance), degrees
 
 
 def _numbers(found: Against) -> tuple[float, float, float, float, int]:

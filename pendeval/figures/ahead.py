@@ -52,7 +52,7 @@ def draw(material: Material) -> tuple[Canvas, str, pd.DataFrame]:
 
 
 def _rows(material: Material) -> tuple[pd.DataFrame, list[str]]:
-    """One comparison for each kind of data and score, exact where there is one; of one schedule, and what it is."""
+    """One comparison for each kind of data and score, of most pairs, exact first; of one schedule, and what that is."""
     every = material.comparisons
     every = every[choose.usual(every) & every["own"] & every["measure"].map(choose.asked).isin(list(MEASURES))]
     every = every[every.apply(of_paper, axis=1).astype(bool)] if len(every) else every
@@ -68,7 +68,7 @@ def _rows(material: Material) -> tuple[pd.DataFrame, list[str]]:
     rows = rows.merge(_printed(material.summary), how="left", on=["condition_a", "condition_b", "measure"])
     rows = rows.assign(place=rows["variant"].map({name: place for place, name in enumerate(VARIANTS)}))
     order = ["place", "level", "data_words", "asked"]
-    rows = rows.sort_values([*order, "exact", "n"], ascending=[*[True] * len(order), False, False], kind="stable")
+    rows = rows.sort_values([*order, "n", "exact"], ascending=[*[True] * len(order), False, False], kind="stable")
     departs = [choose.departure(name, str(chosen[name])) for name, paper in _PAPER.items() if chosen[name] != paper]
     return rows.drop_duplicates(["data_words", "asked"]), [*departs, *filter(None, [schedule])]
 

@@ -78,7 +78,7 @@ _SAMPLED = (
     _rank(
         "local_spearman",
         "Local Spearman",
-        "mean of ρ in seven energy segments, in the direction of the global sign",
+        "mean of ρ over the energy segments, of seven, whose outputs differ; in the direction of the global sign",
         _SPREAD,
     ),
     _rank(
@@ -230,7 +230,11 @@ _EXACT = (
     _exact("population_gap_abs", "gap_abs_spearman", f"gap_abs_spearman {_OVER}"),
     _exact("population_visible_band", "visible_band_spearman", f"visible_band_spearman {_OVER}"),
     _exact("population_interior_band", "interior_band_spearman", f"interior_band_spearman {_OVER}"),
-    _exact("population_fractured", "fractured", f"two seen bands run in opposite directions {_OVER}"),
+    _exact(
+        "population_fractured",
+        "fractured",
+        f"two seen bands run in opposite directions, or the bands' medians lie out of order, {_OVER}",
+    ),
 )
 MEASURES: dict[str, Measure] = {one.name: one for one in (*_SAMPLED, *_EXACT)}
 PRIMARY: dict[str, str] = {

@@ -36,12 +36,18 @@ def answer(rows: Sequence[Row], summary: Sequence[Row] = ()) -> str:
 
 
 def _reached(summary: Sequence[Row], images: str) -> str:
-    """What each method reached on these images, of its condition with most runs, beside oracle and lab's own runs."""
-    found: dict[str, Row] = {}
+    """What each method reached on these images, beside oracle and lab's own runs, both under the same settings.
+
+    Those that both methods have; then as claims choose: the text's law, the recipe in full, most runs.
+    """
+    settings: dict[str, dict[str, Row]] = {}
     for row in summary:
         method, rank = as_text(row["method"]), _rank(row)
-        if method in _TOLD and _plain_setting(row, images) and rank > _rank(found.get(method, {})):
-            found[method] = row
+        if method in _TOLD and rank and _plain_setting(row, images):
+            held = settings.setdefault(as_text(row["counterpart"]), {})
+            if rank > _rank(held.get(method, {})):
+                held[method] = row
+    found = max(settings.values(), key=_weight, default={})
     said: list[str] = []
     for method, who in _TOLD.items():
         if row := found.get(method, {}):
@@ -51,9 +57,11 @@ def _reached(summary: Sequence[Row], images: str) -> str:
             said.append(f"{who}, {how} {as_float(row['mean']):.5f} ({counts(row['n'], as_text(row['unit']))}{own})")
     if not said:
         return ""
-    ceiling = as_float(next(iter(found.values()))["oracle"])
+    first = next(iter(found.values()))
+    recipe = as_text(first["schedule"])
+    ceiling = as_float(first["oracle"])
     best = f"; the pictures allow {ceiling:.5f}" if math.isfinite(ceiling) else ""
-    return f"On {images} images {', '.join(said)}{best}."
+    return f"On {images} images{f' ({recipe})' if recipe else ''} {', '.join(said)}{best}."
 
 
 def _plain_setting(row: Row, images: str) -> bool:
@@ -61,6 +69,14 @@ def _plain_setting(row: Row, images: str) -> bool:
     network = as_text(row["encoder"]) in PAPER_ENCODERS and not as_text(row["layer"]) and as_float(row["dim"]) == 1
     own = as_flag(row["own"]) and as_flag(row["usual"]) and not as_text(row["objective"])
     return network and own and (row["variant"], row["split"], row["view"]) == (images, "test", "all")
+
+
+def _weight(found: Mapping[str, Row]) -> tuple[float, ...]:
+    """How much settings count, by the row of each method."""
+    rows = found.values()
+    law = all(as_text(row[name]) == "paper" for row in rows for name in ("protocol", "recipe_protocol"))
+    whole = sum(as_flag(row["full"]) for row in rows)
+    return len(found), law, whole, min(as_float(row["n"]) for row in rows)
 
 
 def _rank(row: Row) -> tuple[float, ...]:

@@ -66,12 +66,12 @@ def tabulate(
     runs, segments = runs_and_segments(records)
     counted, doubtful = once(runs)
     judged = in_each_precision(runs)
-    again = judged.drop_duplicates([*SOURCE])[[*SOURCE, "again"]]
+    again = judged.drop_duplicates([*SOURCE])[[*SOURCE, "again", "precision"]]
     judged_segments = segments.drop_duplicates([*SOURCE, "view", "kind", "number"]).merge(again, on=[*SOURCE])
     summary = summarise(counted)
     summary = reference.beside(summary) if with_reference else summary
     frames = {"runs": runs, "segments": segments, "summary": summary}
-    frames |= {"comparisons": compare(counted), "agreement": agree(records, counted)}
+    frames |= {"comparisons": compare(judged), "agreement": agree(records, counted)}
     frames |= {"optima": optima(counted), "fractures": fractures(counted), "labelled": labelled(counted)}
     frames["claims"] = claims.judge({"runs": judged, "segments": judged_segments})
     frames["records"] = compare_records(frames["summary"])

@@ -41,7 +41,7 @@ COMPARISONS: dict[str, str] = {
 
 
 def compare(runs: pd.DataFrame) -> pd.DataFrame:
-    """The frame of comparisons.csv from rows of runs.csv that count once.
+    """The frame of comparisons.csv from rows of runs.csv that count once in each precision.
 
     Of any two conditions contrastive stands before supervised before other methods, these by name, the paper's
     settings before others; and the comparison of the paper's two stands first.
@@ -74,11 +74,20 @@ def _names(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, str]:
 
 
 def _compare(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """A row for every measure that both sides have on the same seeds."""
-    places = [side[[*SEEDS]].assign(place=range(len(side))) for side in (a, b)]
+    """A row for every measure that both sides have on the same seeds.
+
+    Of seeds trained in several precisions like stands beside like: the precision of most pairs, of equally many
+    float32. Only where no two are alike are unlike ones compared.
+    """
+    places = [side[[*SEEDS, "precision"]].assign(place=range(len(side))) for side in (a, b)]
     both = places[0].merge(places[1], on=list(SEEDS), suffixes=("_a", "_b"))
     if both.empty:
         return
+    kinds = both[["precision_a", "precision_b"]].fillna("")
+    unlike, other = kinds["precision_a"].ne(kinds["precision_b"]), kinds["precision_a"].ne("float32")
+    fewer = -kinds.groupby([*kinds])["precision_a"].transform("size")
+    both = both.assign(fewer=fewer, other=other)[unlike.eq(bool(unlike.all()))]
+    both = both.sort_values(["fewer", "other"], kind="stable").drop_duplicates([*SEEDS]).sort_index()
     told = pd.concat([side[[*dict.fromkeys([*CONDITION, *NAMES])]] for side in (a, b)])
     ((shared, _),) = grouped(told, "counterpart")
     shared |= _names(a, b)

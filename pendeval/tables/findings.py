@@ -111,13 +111,16 @@ class _Pair:
 
 
 def _pairs(rows: Sequence[Row]) -> list[_Pair]:
-    """Every comparison of two pairs or more that has both scores, exact ones where they are there."""
+    """Every comparison of two pairs or more that has both scores, exact ones where as many pairs have them."""
     sides: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         if row["n"] > 1:
             sides.setdefault((row["condition_a"], row["condition_b"]), {})[row["measure"]] = row
     found = [
-        {score: held[name] for score in MARGINS for name in [PRIMARY[score] if PRIMARY[score] in held else score]}
+        {
+            score: max(filter(None, (held.get(PRIMARY[score]), held.get(score))), key=lambda row: row["n"])
+            for score in MARGINS
+        }
         for held in sides.values()
         if all(held.keys() & {score, PRIMARY[score]} for score in MARGINS)
     ]

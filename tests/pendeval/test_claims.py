@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from scipy import stats
 from pendeval.claims import CLAIMS, COLUMNS, Claim, judge
 from pendeval.claims.frame import gaps_of
 from pendeval.claims.judgement import Table
-from pendeval.claims.rules import Above, EveryLevel, Inside, Superior
+from pendeval.claims.rules import Above, AsPrinted, EveryLevel, Inside, Spread, Superior
+from pendeval.measures.registry import MEASURES
 from pendeval.report import report
 
 
@@ -262,6 +264,23 @@ def test_float32_before_other_precisions_and_never_paired_with_them() -> None:
     assert verdict("vanilla-global", mixed)["n"] == 0
 
 
+def test_a_run_at_one_level_takes_no_other_level_away() -> None:
+    """Neither one in a second precision nor one on its own test split, where the others are on another."""
+    half = both("numerical-mild-global", 0.001).assign(precision="bfloat16")
+    there = half["level"].eq(0.1)
+    full = half[there].assign(precision="float32", population_global=0.5)
+    pd.testing.assert_series_equal(
+        verdict("numerical-mild-global", pd.concat([half, full])), verdict("numerical-mild-global", half)
+    )
+    row = verdict("numerical-mild-global", half.assign(precision=np.where(there, "float32", "bfloat16")))
+    assert (row["verdict"], row["conditions"], row["precision"]) == ("supported", 8, "bfloat16, float32")
+    row = verdict("numerical-mild-global", half.assign(data_seed=half["data_seed"] + 10 * ~there))
+    assert (row["verdict"], row["conditions"], row["n"]) == ("supported", 8, 5)
+    falls = rows("gaps-falls-global-contrastive", {("contrastive", G): -np.arange(5)[:, None] + WOBBLE[:6]}, 6)
+    more = falls[falls["level"].eq(0.8)].assign(precision="float32")
+    assert verdict("gaps-falls-global-contrastive", pd.concat([falls.assign(precision="bfloat16"), more]))["n"] == 6
+
+
 def test_a_crossed_design_is_averaged_by_dataset() -> None:
     """Ten seeds on each of two training sets: what the sets happen to be is known twice, not twenty times."""
     parts = []
@@ -450,7 +469,8 @@ def test_fractured_runs_are_taken_out_and_unknown_ones_too() -> None:
             (0, 24, "contradicted", "supported"),
             (24, 24, "contradicted", "undecided"),
         ),
-        *((7, 8, "undecided", "undecided"), (1, 3, "undecided", "undecided"), (40, 40, "contradicted", "contradicted")),
+        *((7, 8, "undecided", "undecided"), (1, 3, "undecided", "undecided"), (40, 40, "contradicted", "undecided")),
+        (400, 400, "contradicted", "contradicted"),
     ],
 )
 def test_fracture_rates(count: int, trials: int, like: str, below: str) -> None:
@@ -459,6 +479,21 @@ def test_fracture_rates(count: int, trials: int, like: str, below: str) -> None:
     assert verdict("gaps-fracture-chance", frame)["verdict"] == below
     row = verdict("gaps-fracture-chance", frame)
     assert (row["n"], row["margin"], row["estimate"]) == (trials, 0.875, count / trials)
+
+
+def test_bands_out_of_order_count_and_are_said_to() -> None:
+    """Random directions and a random order, tried one by one: the flag is raised oftener than 7 times in 8."""
+    draws = list(product(product((-1, 1), repeat=4), permutations(range(4))))
+    whole = sum(abs(sum(signs)) == 4 and order in ((0, 1, 2, 3), (3, 2, 1, 0)) for signs, order in draws)
+    chance = 1 - whole / len(draws)
+    row = verdict("gaps-fracture-chance", rows("gaps-fracture", {("c", "fractured"): 1}, 400))
+    assert row["p_value"] == pytest.approx(2 * chance**400)
+    for text in (
+        row["rule"],
+        verdict("gaps-fracture", pd.DataFrame())["rule"],
+        MEASURES["population_fractured"].meaning,
+    ):
+        assert "out of order" in text
 
 
 def test_chance_depends_on_the_number_of_gaps() -> None:
@@ -471,6 +506,14 @@ def test_of_several_seeds_on_several_training_sets_one_counts() -> None:
     frame = rows("gaps-fracture", {("c", "fractured"): [[0, 1, 0, 1, 0]]})
     again = frame.assign(seed=frame["seed"] + 10, population_fractured=1)
     assert verdict("gaps-fracture", pd.concat([frame, again]))["n"] == 5
+
+
+@pytest.mark.parametrize("datasets", [0, 1])
+def test_a_training_on_several_foreign_test_splits_counts_once(datasets: int) -> None:
+    frame = rows("gaps-fracture", {("c", "fractured"): [[1, 0, 0, 0, 0]]})
+    frame["train_data_seed"] *= datasets
+    row = verdict("gaps-fracture", pd.concat([frame.assign(data_seed=10 + split) for split in range(4)]))
+    assert (row["n"], row["estimate"]) == (5, 0.2)
 
 
 def test_fractures_along_length_and_number_of_gaps() -> None:
@@ -578,16 +621,41 @@ def test_always_means_every_run() -> None:
     density = np.exp(step * np.array([1.0, 1.1, 0.9, 1.0, 1.0, 1.0, 1.1, 0.9, 1.0, -0.02]))
     row = verdict("low-energies-sparser", rows("low-energies-sparser", {("contrastive", "density"): density}, 10))
     assert row["verdict"] == "undecided"
-    assert "above 0 in 9 of 10; so on average, not always" in row["evidence"]
+    assert "above 0 in 9 of 10 runs; so on average, not always" in row["evidence"]
     density[:, -1] = density[:, 0]
     row = verdict("low-energies-sparser", rows("low-energies-sparser", {("contrastive", "density"): density}, 10))
     assert (row["verdict"], row["source"]) == ("supported", "population")
+    values = np.array([[1.0, 1.2, 1.1, 1.0, 1.2, 1.1, 1.0, 1.1, -0.1, 2.3]])
+    found = Above(every_run=True).judge(Table(("",), values, np.arange(10) // 2))
+    assert (found.verdict, found.n, found.words[0]) == ("undecided", 5, "above 0 in 9 of 10 runs")
 
 
 def test_a_range_of_nothing_is_not_consistent() -> None:
     frame = rows("range-consistent", {("contrastive", "representation_range"): 0.0})
     assert verdict("range-consistent", frame)["verdict"] == "undecided"
     assert "no spread to speak of" in verdict("range-consistent", frame)["evidence"]
+
+
+def test_the_scatter_of_single_runs_is_covered() -> None:
+    """Several on one training set: by the interval 19 times in 20, whichever of the two they scatter by."""
+    draw, unit_of = np.random.default_rng(0), np.repeat(np.arange(6), (4, 4, 4, 3, 4, 4))
+    for between, within in ((1.0, 0.1), (0.5, 0.5), (0.0, 1.0)):
+        truth = np.hypot(between, within) / 100
+        values = draw.normal(100, between, (1000, 6))[:, unit_of] + draw.normal(0, within, (1000, 23))
+        found = [Spread(0.1).judge(Table(("",), row[None], unit_of)) for row in values]
+        assert 0.93 < np.mean([one.ci_low < truth < one.ci_high for one in found]) < 0.975
+        assert np.mean([one.estimate**2 for one in found]) == pytest.approx(truth**2, rel=0.06)
+
+
+def test_the_printed_error_is_judged_by_replicate() -> None:
+    """Seeds and conditions of one training set are one value of the error, in the interval as in n."""
+    error = 0.03 + np.resize(SHARED / 100, (2, 10)) + np.array([[0.001], [-0.001]])
+    best, se = np.full((2, 10), 0.002), np.full((2, 10), 0.0001)
+    found = AsPrinted(0.0032).judge(Table(("a", "b"), best, np.arange(10) // 2, further={"error": error, "se": se}))
+    means = error.reshape(2, 5, 2).mean(axis=(0, 2))
+    interval = stats.t.interval(0.95, 4, means.mean(), stats.sem(means))
+    assert (found.n, found.conditions) == (5, 2)
+    assert (found.estimate, found.ci_low, found.ci_high) == pytest.approx((means.mean(), *interval))
 
 
 def test_the_empty_arc_is_asked_for_by_name() -> None:

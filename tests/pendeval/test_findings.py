@@ -328,3 +328,37 @@ def test_conditions_are_compared_in_the_precision_that_they_share() -> None:
         claim = judge({"runs": rows}).set_index("claim").loc["range-temperature-law"]
         assert claim["n"] == n
     assert (claim["verdict"], claim["estimate"]) == ("supported", pytest.approx(0.5, abs=0.01))
+
+
+def test_methods_are_compared_like_with_like() -> None:
+    """Of a seed trained in both precisions no float32 run stands against a bfloat16 one, which scores otherwise."""
+
+    def trained_in(precision: str, method: str, seeds: int, score: float) -> list[dict[str, Any]]:
+        rows = [run(method, seed, scores=(score, 0.7, 0.03), precision=precision) for seed in range(seeds)]
+        return [row | {name: f"{row[name]}-{precision}" for name in ("file", "digest")} for row in rows]
+
+    def compared(*rows: list[dict[str, Any]]) -> tuple[int, str, float]:
+        runs = runs_of(*(row for some in rows for row in some)).copy()
+        judged = in_each_precision(runs.assign(embedding_digest=lambda frame: frame["file"]))
+        (found,) = (row for _, row in compare(judged).iterrows() if row["measure"] == "population_global")
+        return found["n"], found["precision"], round(found["difference"], 9)
+
+    ours = trained_in("float32", "contrastive", 5, 0.990)
+    half = trained_in("bfloat16", "supervised", 5, 0.988)
+    whole = trained_in("float32", "supervised", 4, 0.991)
+    assert compared(ours, half, whole) == (4, "float32", -0.001)
+    assert compared(ours, half) == (5, "bfloat16 + float32", 0.002)  # no two are alike, and it says so
+    also = trained_in("bfloat16", "contrastive", 4, 0.989)
+    assert compared(ours, half, whole, also) == (4, "float32", -0.001)  # equally many
+    also = trained_in("bfloat16", "contrastive", 5, 0.989)
+    assert compared(ours, half, whole, also) == (5, "bfloat16", 0.001)
+
+
+def test_sampled_scores_of_all_go_before_exact_ones_of_a_few() -> None:
+    rows = [row | {"global_spearman": 0.99, "local_spearman": 0.78} for row in pairs(CLEAR)]
+    for row in rows:
+        if row["seed"] > 1:
+            row |= {"population_global": np.nan, "population_local": np.nan}
+    (found,) = answers(asked(*rows), AHEAD).values()
+    assert (found["measure"], found["n"], found["estimate"]) == ("global_spearman", 4, 0)
+    assert answers(asked(*pairs(CLEAR)), AHEAD).popitem()[1]["measure"] == "population_global"

@@ -503,6 +503,18 @@ def test_the_answer_says_how_near_the_ceiling_each_method_comes() -> None:
     more = one | {"mean": 0.992, "n": 3, "schedule": "epochs 7"}
     assert "0.99325" in answer([], [sampled, one])  # the exact one
     assert "ρ = 0.99200 (3 replicates" in answer([], [one, more, sampled])  # of most runs
+    other = {"counterpart": "another", "mean": 0.99382, "oracle": 0.99406, "n": 9, "protocol": "original"}
+    unlike = answer([], [one, reached("supervised", mean=0.9933, n=2), reached("supervised") | other])
+    assert unlike == both  # of one law and one recipe, however many runs another one has
+    alike = answer(
+        [],
+        [
+            reached(method) | other | {"protocol": "paper", "schedule": "recipe fast"}
+            for method in ("contrastive", "supervised")
+        ],
+    )
+    assert "On vanilla images (recipe fast) the contrastive" in alike
+    assert "the pictures allow 0.99406" in alike
     passed_over = ({"own": False}, {"usual": False}, {"dim": 2}, {"split": "train"}, {"layer": "features"})
     passed_over += ({"view": "visible"}, {"encoder": "optimum"}, {"objective": "ℓ1"}, {"variant": "gaps"})
     for changed in passed_over:

@@ -543,6 +543,23 @@ def test_the_fuller_of_two_samples_stays(tmp_path: Path, write_run: Write, comma
     assert kept_in(places[2]) == few
 
 
+def test_exact_scores_stay_where_their_population_is_gone(
+    tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
+) -> None:
+    write_run(population=True, **SMALL)
+    argv = ("pendeval", "keep", tmp_path / "runs", "--to", tmp_path / "kept", "--report", tmp_path / "out", *ALONE)
+    assert command(*argv)[0] == 0
+    before = kept_in(tmp_path / "kept")
+    (population,) = (tmp_path / "runs").rglob("*-population.h5")
+    population.unlink()
+    code, out, err = command(*argv)
+    assert (code, out) == (1, f"wrote 0 score files in {tmp_path / 'kept'}/\n")
+    assert "holds exact scores too, of a population whose embeddings are not there now; move it away" in err
+    assert kept_in(tmp_path / "kept") == before
+    assert command(*argv, "--force")[:2] == (0, f"wrote 1 score files in {tmp_path / 'kept'}/\n")
+    assert kept_in(tmp_path / "kept") != before
+
+
 def test_a_folder_in_the_way_of_a_score_file_is_a_problem(
     tmp_path: Path, write_run: Write, command: Callable[..., Outcome]
 ) -> None:
