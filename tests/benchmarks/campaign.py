@@ -126,7 +126,9 @@ def read_plan(path: Path) -> list[Part]:
 
 
 def dataset_of(given: dict[str, Any], seed: int) -> Dataset:
-    """The dataset of settings by name, a variant's own among them."""
+    """The dataset of settings by name, a variant's own among them. Raises ValueError where no name would tell them."""
+    if unknown := [key for key in given if key == "gap" or key in _OF_DATASET - {"protocol", "pendulums"}]:
+        raise ValueError(f"data sets {unknown[0]}, expected variant, a parameter of it, protocol or pendulums")
     general = {key: value for key, value in given.items() if key in _OF_DATASET}
     own = {key: value for key, value in given.items() if key not in general and key != "variant"}
     return Dataset(create(given["variant"], given.get("protocol", "paper"), **own), seed=seed, **general)
@@ -185,7 +187,9 @@ class Campaign:
                 if problem := self._command("pendgen", *build_options(dataset), "--out", shards, "--quiet"):
                     return problem
         own = ("--shards", shards / name_of(run.dataset), "--recipe", recipe, "--out", out, "--quiet")
-        if problem := self._command("pendtrain", "fit", *own, "--precision", run.precision):
+        # A network that learnt nothing is complete too, and its scores belong into every mean.
+        problem = self._command("pendtrain", "fit", *own, "--precision", run.precision)
+        if problem and (runs.read_run(out / run.place) or {}).get("status") != "complete":
             return problem
         for dataset, split in run.also:
             images = ("--shards", shards / name_of(dataset), "--split", split)
