@@ -37,7 +37,10 @@ LOW, HIGH = 0.05, 0.95
 """Between these quantiles lie nine in ten of the energies that show one picture."""
 MOST_SIDE = 1024
 _LEVELS = 65535
-_REDO = "to see the pictures, write the embeddings anew with “pendtrain embed --force”"
+_REDO = (
+    "to see the pictures, write the embeddings anew with “pendtrain embed --force”, or report them together with a run "
+    "that “pendtrain fit” trained on the same data"
+)
 _NOISY = "pictures are drawn without their noise and shift"
 
 
