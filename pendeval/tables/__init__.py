@@ -66,7 +66,7 @@ def tabulate(
     runs, segments = runs_and_segments(records)
     counted, doubtful = once(runs)
     judged = in_each_precision(runs)
-    again = judged.drop_duplicates([*SOURCE])[[*SOURCE, "again", "precision"]]
+    again = judged.drop_duplicates([*SOURCE])[[*SOURCE, "again"]]
     judged_segments = segments.drop_duplicates([*SOURCE, "view", "kind", "number"]).merge(again, on=[*SOURCE])
     summary = summarise(counted)
     summary = reference.beside(summary) if with_reference else summary

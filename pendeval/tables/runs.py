@@ -60,6 +60,7 @@ RUNS: dict[str, str] = {
 SEGMENTS: dict[str, str] = {
     **CONDITION,
     **SEEDS,
+    "precision": RUNS["precision"],
     "kind": "segment (seven equal parts of [0, 1]), gap or visible (bands the training energies left out or covered)",
     "number": "of the band, from 1",
     "energy_low": "where it begins",
