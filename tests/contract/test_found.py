@@ -15,6 +15,7 @@ from pendeval.tables.findings import AHEAD, SETTINGS
 from pendeval.tables.runs import once
 
 ROOT = Path(__file__).parents[2]
+PLAN = (ROOT / "data/results/campaign.toml").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOUND = README[README.index("## What we found") : README.index("## The three commands")]
 SCORES = {"population_global": 5, "population_local": 4}
@@ -162,7 +163,10 @@ def test_the_table_of_claims(frames: dict[str, pd.DataFrame]) -> None:
     assert rows_of_table("| claim | verdict |") == expected
     assert f"Of its {len(CLAIMS)} claims as read here {len(expected)} are decided" in " ".join(FOUND.split())
     settled = frames["claims"].query("verdict != 'undecided'")
-    assert settled["provisional"].all()
+    assert f"are decided, {settled['provisional'].sum()} of them provisionally" in " ".join(FOUND.split())
+    whole = settled[~settled["provisional"].astype(bool)]
+    assert (len(whole), set(whole["recipe"])) == (6, {"paper"})
+    assert whole["text"].str.contains("ontrastive representation").all()
 
 
 def sentences(frames: dict[str, pd.DataFrame], population: Path) -> list[str]:
@@ -224,7 +228,13 @@ def _ahead(frames: dict[str, pd.DataFrame]) -> list[str]:
     assert [row["ci_low"] > 0 for row in rows] == [True, True]
     near = [printed(paper.loc["vanilla", FAST, "population_global"][side], 5) for side in ("mean_a", "mean_b")]
     far = [printed(rows[0][side], 5) for side in ("mean_a", "mean_b")]
-    said.append(f"where `fast` takes it ({far[1]}, {near[1]}), contrastive training further ({far[0]}, {near[0]})")
+    top = " / ".join(printed(row["oracle"], digits) for row, digits in zip(rows, SCORES.values(), strict=True))
+    said.append(
+        f"where `fast` takes it ({far[1]}, {near[1]}), contrastive training further ({far[0]}, {near[0]}), of the "
+        f"oracle's {top}"
+    )
+    (planned,) = re.findall(r"10 pairs, one look there \(O'Brien-Fleming: (p < \.\d+)\)", PLAN)
+    said.append(f"the plan decides at ten pairs, in one look that asks for {planned}")
     other = every[every["method_b"].eq("align_uniform")].set_index("measure").loc["population_global"]
     low, high = printed(-other["ci_high"], 5), printed(-other["ci_low"], 5)
     said.append(f"align_uniform, {printed(-other['difference'], 5)} ({low} to {high}) above contrastive training, open")
